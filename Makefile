@@ -1,0 +1,42 @@
+# `make demo` and `make test` are all a newcomer needs; `make help` lists the rest.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test verify crds golden clean
+
+help:  ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Footplate needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make demo PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Footplate into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+demo: $(STAMP)  ## train on real data on an embedded cluster, from nothing to a summary
+	@$(BIN)/footplate run examples/digits
+
+test: $(STAMP)  ## run all tests
+	$(PYTEST) -n 4
+
+verify: $(STAMP)  ## generated files, ruff, mypy, import rules, clean tree
+	$(BIN)/python -m footplate.api.crd --check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@test -z "$$(git status --porcelain)" || { echo "the tree is not clean:"; git status --short; exit 1; }
+
+crds: $(STAMP)  ## write crds/*.yaml from the models
+	$(BIN)/python -m footplate.api.crd
+
+golden: $(STAMP)  ## rewrite tests/golden from what the code plans now
+	$(PYTEST) tests/golden --rewrite-golden
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

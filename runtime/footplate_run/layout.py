@@ -1,0 +1,32 @@
+"""Names that the launcher shares with the rest: paths under the root, environment variables, file names.
+
+The launcher runs in the user's container on Python 3.6 or later with the standard library alone, so the
+one definition lies here; ``footplate_runtime.contract`` hands the same names to the operator and the agent.
+"""
+
+# Environment of every container of a replica.
+ENV_ROOT = "FOOTPLATE_ROOT"  # the tree below; default /footplate
+ENV_JOB = "FOOTPLATE_JOB"
+ENV_NAMESPACE = "FOOTPLATE_NAMESPACE"
+ENV_ATTEMPT = "FOOTPLATE_ATTEMPT"  # 1, 2, …
+ENV_ROLE = "FOOTPLATE_ROLE"  # worker, launcher, ps, chief, evaluator
+ENV_INDEX = "FOOTPLATE_INDEX"  # 0, 1, … within the role
+ENV_TERMINATION_LOG = "FOOTPLATE_TERMINATION_LOG"  # default /dev/termination-log
+ENV_HOSTS = "FOOTPLATE_HOSTS"  # a hosts file to resolve names with before DNS; set by the embedded node
+
+DEFAULT_ROOT = "/footplate"
+DEFAULT_TERMINATION_LOG = "/dev/termination-log"
+TERMINATION_LOG_LIMIT = 4096  # bytes; Kubernetes: Determine the Reason for Pod Failure
+
+# Paths relative to the root.
+BIN = "bin"
+LAUNCHER = "bin/footplate-run.pyz"
+LAUNCH = "launch/launch.json"  # the mounted ConfigMap
+CODE = "code"  # the program's working directory; code/outputs and code/logs are links
+INPUTS = "inputs"  # inputs/<name>
+OUTPUTS = "outputs"
+LOGS = "logs"  # the user's own log files
+METRICS = "metrics/metrics.jsonl"  # what Run logged, one JSON object a line
+CONSOLE = "state/console.log"  # stdout and stderr of the program, as they came
+EXIT = "state/exit.json"  # written by the launcher when the program has ended
+STATE = "state"

@@ -1,0 +1,67 @@
+"""What the operator, the launcher, fetch and the agent agree on. Standard library only, no I/O.
+
+The formats of the files named here are described in docs/architecture.md, "Contracts".
+"""
+
+from __future__ import annotations
+
+from footplate_run.layout import (
+    BIN,
+    CODE,
+    CONSOLE,
+    DEFAULT_ROOT,
+    DEFAULT_TERMINATION_LOG,
+    ENV_ATTEMPT,
+    ENV_HOSTS,
+    ENV_INDEX,
+    ENV_JOB,
+    ENV_NAMESPACE,
+    ENV_ROLE,
+    ENV_ROOT,
+    ENV_TERMINATION_LOG,
+    EXIT,
+    INPUTS,
+    LAUNCH,
+    LAUNCHER,
+    LOGS,
+    METRICS,
+    OUTPUTS,
+    STATE,
+    TERMINATION_LOG_LIMIT,
+)
+
+__all__ = [
+    "AGENT_PORT",
+    "BIN",
+    "CODE",
+    "CONSOLE",
+    "DEFAULT_ROOT",
+    "DEFAULT_TERMINATION_LOG",
+    "ENV_ATTEMPT",
+    "ENV_BUILD",
+    "ENV_HOSTS",
+    "ENV_INDEX",
+    "ENV_JOB",
+    "ENV_NAMESPACE",
+    "ENV_POD_IP",
+    "ENV_ROLE",
+    "ENV_ROOT",
+    "ENV_TERMINATION_LOG",
+    "EXIT",
+    "INPUTS",
+    "LAUNCH",
+    "LAUNCHER",
+    "LOGS",
+    "MAX_STATUS_METRICS",
+    "METRICS",
+    "OUTPUTS",
+    "SOURCE_MOUNT",
+    "STATE",
+    "TERMINATION_LOG_LIMIT",
+]
+
+ENV_POD_IP = "FOOTPLATE_POD_IP"  # of agent and fetch: the address to serve on
+ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
+AGENT_PORT = 9464
+SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch
+MAX_STATUS_METRICS = 32  # names in status.metrics and in the agent's reports
