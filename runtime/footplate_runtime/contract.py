@@ -18,6 +18,7 @@ from footplate_run.layout import (
     ENV_NAMESPACE,
     ENV_ROLE,
     ENV_ROOT,
+    ENV_STOP_SECONDS,
     ENV_TERMINATION_LOG,
     EXIT,
     INPUTS,
@@ -39,6 +40,7 @@ __all__ = [
     "DEFAULT_TERMINATION_LOG",
     "ENV_ATTEMPT",
     "ENV_BUILD",
+    "ENV_GRACE_SECONDS",
     "ENV_HOSTS",
     "ENV_INDEX",
     "ENV_JOB",
@@ -46,6 +48,7 @@ __all__ = [
     "ENV_POD_IP",
     "ENV_ROLE",
     "ENV_ROOT",
+    "ENV_STOP_SECONDS",
     "ENV_TERMINATION_LOG",
     "EXIT",
     "INPUTS",
@@ -61,6 +64,7 @@ __all__ = [
 ]
 
 ENV_POD_IP = "FOOTPLATE_POD_IP"  # of agent and fetch: the address to serve on
+ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of agent and fetch: the pod's terminationGracePeriodSeconds
 ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
 AGENT_PORT = 9464
 SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch

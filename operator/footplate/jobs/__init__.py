@@ -1,0 +1,1 @@
+"""TrainingJob: pure planners, and one reconcile that runs them."""

@@ -1,0 +1,264 @@
+"""Why a replica failed or does not start: a stable word and a sentence. Pure.
+
+The words are API: people alert on them. Each has an entry in docs/troubleshooting.md.
+"""
+
+from __future__ import annotations
+
+import signal as signals
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from footplate.jobs.naming import Replica
+from footplate.jobs.observe import ContainerView, PodView
+
+MESSAGE_LIMIT = 1500  # characters of a message in the status; the whole log is in the store
+LAST_LINES = 8
+
+
+class Cause(StrEnum):
+    """Why an attempt, or the whole job, ended without success."""
+
+    USER_ERROR = "UserError"
+    SIGNAL = "Signal"
+    OUT_OF_MEMORY = "OutOfMemory"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    INVALID_IMAGE = "InvalidImage"
+    UNSCHEDULABLE = "Unschedulable"
+    START_TIMEOUT = "StartTimeout"
+    TIMEOUT = "Timeout"
+    NODE_LOST = "NodeLost"
+    EVICTED = "Evicted"
+    PREEMPTED = "Preempted"
+    ENVIRONMENT_BUILD_FAILED = "EnvironmentBuildFailed"
+    SOURCE_UNAVAILABLE = "SourceUnavailable"
+    INPUT_UNAVAILABLE = "InputUnavailable"
+    OUTPUT_UPLOAD_FAILED = "OutputUploadFailed"
+    CANCELED = "Canceled"
+    SUSPENDED = "Suspended"
+    NOT_SUPPORTED = "NotSupported"
+
+
+INFRASTRUCTURE = frozenset({Cause.NODE_LOST, Cause.EVICTED, Cause.PREEMPTED})
+PERMANENT = frozenset(
+    {
+        Cause.INVALID_IMAGE,
+        Cause.TIMEOUT,
+        Cause.ENVIRONMENT_BUILD_FAILED,
+        Cause.CANCELED,
+        Cause.NOT_SUPPORTED,
+    }
+)
+
+# Kubernetes: Pod conditions, the reasons of DisruptionTarget.
+DISRUPTIONS: Mapping[str, Cause] = {
+    "PreemptionByScheduler": Cause.PREEMPTED,
+    "DeletionByTaintManager": Cause.NODE_LOST,
+    "EvictionByEvictionAPI": Cause.EVICTED,
+    "DeletionByPodGC": Cause.NODE_LOST,
+    "TerminationByKubelet": Cause.EVICTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One cause; `replica` is None when no single replica is to blame."""
+
+    cause: Cause
+    message: str
+    replica: Replica | None = None
+    exit_code: int | None = None
+    node: str = ""
+    time: datetime | None = None
+
+
+def succeeded(pod: PodView) -> bool:
+    """The program ended with 0 and its agent has proven that every output is in the store."""
+    return pod.train.terminated and pod.train.exit_code == 0 and outputs_complete(pod)
+
+
+def outputs_complete(pod: PodView) -> bool:
+    return pod.agent.terminated and pod.agent.report().get("complete") is True
+
+
+def first_failure(pods: Iterable[PodView], lost: frozenset[str]) -> Diagnosis | None:
+    """The failure that came first by end time; replicas that were killed because of it come later.
+
+    `lost` are the names of the pods among them that no longer exist.
+    """
+    found = [d for d in (_failure(pod, lost) for pod in pods) if d is not None]
+    latest = datetime.max.replace(tzinfo=UTC)
+    return min(found, key=lambda d: (d.time or latest, str(d.replica)), default=None)
+
+
+def _failure(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
+    """Why this pod counts as failed, or None while it may still succeed."""
+    over = pod.ended or pod.key.name in lost
+    if succeeded(pod):
+        return None
+    if pod.train.terminated and pod.train.exit_code == 0:
+        return _upload_failure(pod) if over else None
+    disrupted = _disruption(pod, lost)
+    if disrupted is not None:
+        return disrupted
+    if pod.fetch.terminated and pod.fetch.exit_code != 0:
+        return _fetch_failure(pod)
+    if pod.train.terminated:
+        return _program_failure(pod)
+    if pod.phase == "Failed":
+        return _of(pod, Cause.NODE_LOST, f"{pod.replica} failed without a word of its program: {pod.message or pod.reason}")
+    return None
+
+
+def _of(
+    pod: PodView, cause: Cause, message: str, exit_code: int | None = None, time: datetime | None = None
+) -> Diagnosis:
+    return Diagnosis(cause, cut(message), pod.replica, exit_code, pod.node, time)
+
+
+def _disruption(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
+    where = f" on node {pod.node}" if pod.node else ""
+    ended = pod.train.finished_at
+    if pod.disruption:
+        cause = DISRUPTIONS.get(pod.disruption, Cause.EVICTED)
+        why = pod.disruption_message or pod.disruption
+        return _of(pod, cause, f"{pod.replica} was stopped{where}: {why}", time=ended)
+    if pod.reason in ("Evicted", "NodeLost", "NodeShutdown", "Terminated", "Shutdown"):
+        cause = Cause.EVICTED if pod.reason == "Evicted" else Cause.NODE_LOST
+        return _of(pod, cause, f"{pod.replica} was stopped{where}: {pod.message or pod.reason}", time=ended)
+    if pod.key.name in lost:
+        return _of(pod, Cause.NODE_LOST, f"the pod of {pod.replica} vanished{where}", time=ended)
+    if pod.deleting:
+        return _of(pod, Cause.EVICTED, f"the pod of {pod.replica} was deleted{where}", time=ended)
+    return None
+
+
+def _upload_failure(pod: PodView) -> Diagnosis:
+    report = pod.agent.report()
+    missing: Sequence[Any] = report.get("missing") or ()
+    said = report.get("error") or "its agent ended without a report"
+    if missing:
+        said += f" (missing: {', '.join(str(name) for name in missing)})"
+    return _of(
+        pod,
+        Cause.OUTPUT_UPLOAD_FAILED,
+        f"{pod.replica} ended well, but its outputs are not all in the store: {said}",
+        time=pod.agent.finished_at,
+    )
+
+
+def _fetch_failure(pod: PodView) -> Diagnosis:
+    error = pod.fetch.report().get("error") or {}
+    cause = (
+        Cause.INPUT_UNAVAILABLE
+        if error.get("reason") == Cause.INPUT_UNAVAILABLE
+        else Cause.SOURCE_UNAVAILABLE
+    )
+    said = error.get("message") or f"fetch ended with exit code {pod.fetch.exit_code} ({pod.fetch.reason})"
+    return _of(pod, cause, f"{pod.replica}: {said}", pod.fetch.exit_code, pod.fetch.finished_at)
+
+
+def _program_failure(pod: PodView) -> Diagnosis:
+    train = pod.train
+    code = train.exit_code if train.exit_code is not None else 1
+    if train.reason == "OOMKilled":
+        return _of(
+            pod,
+            Cause.OUT_OF_MEMORY,
+            _with_lines(f"{pod.replica} ran out of memory; ask for more in spec.resources.memory", train),
+            code,
+            train.finished_at,
+        )
+    if train.reason in ("StartError", "ContainerCannotRun"):
+        return _of(
+            pod,
+            Cause.USER_ERROR,
+            f"{pod.replica} could not start: {train.message or train.reason}",
+            code,
+            train.finished_at,
+        )
+    if code > 128:
+        return _of(
+            pod,
+            Cause.SIGNAL,
+            _with_lines(f"{pod.replica} was killed by {_signal_name(code - 128)}", train),
+            code,
+            train.finished_at,
+        )
+    return _of(
+        pod, Cause.USER_ERROR, _with_lines(_exit_sentence(pod, code), train), code, train.finished_at
+    )
+
+
+def _exit_sentence(pod: PodView, code: int) -> str:
+    error = pod.train.report().get("error")
+    return f"{pod.replica} exited with code {code}" + (f": {error}" if error else "")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signals.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _with_lines(sentence: str, train: ContainerView) -> str:
+    """The sentence and, when the launcher left them, the last lines that the program printed."""
+    lines: Sequence[Any] = train.report().get("lastLines") or ()
+    shown = [str(line) for line in lines[-LAST_LINES:]]
+    return "\n".join([sentence, "last lines:", *(f"  {line}" for line in shown)]) if shown else sentence
+
+
+def cut(message: str) -> str:
+    """At most MESSAGE_LIMIT characters; what is left out is in the middle, the cause and the end stay."""
+    if len(message) <= MESSAGE_LIMIT:
+        return message
+    half = (MESSAGE_LIMIT - 5) // 2
+    return f"{message[:half]} ... {message[-half:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a pod does not run yet; `permanent` when waiting cannot help."""
+
+    reason: str
+    message: str
+    cause: Cause
+    permanent: bool = False
+
+
+# Reasons of the kubelet for a container that waits (Kubernetes: images and config errors), in our words.
+_PULLING = frozenset({"ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "ErrImageNeverPull", "ImageInspectError"})
+_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+
+
+def waiting(pods: Iterable[PodView]) -> Waiting | None:
+    """The most telling reason why some pod does not run yet, or None when there is nothing to say."""
+    found = [w for w in map(_waiting, pods) if w is not None]
+    return min(found, key=lambda w: (not w.permanent, _RANK.index(w.cause), w.message), default=None)
+
+
+_RANK = (Cause.INVALID_IMAGE, Cause.IMAGE_PULL_FAILED, Cause.START_TIMEOUT, Cause.UNSCHEDULABLE)
+
+
+def _waiting(pod: PodView) -> Waiting | None:
+    if pod.ended or pod.train.running:
+        return None
+    if pod.unschedulable:
+        return Waiting("Unschedulable", f"{pod.replica}: {pod.unschedulable}", Cause.UNSCHEDULABLE)
+    for container in (pod.fetch, pod.agent, pod.train):
+        if container.state != "waiting":
+            continue
+        said = f"{pod.replica}: {container.message or container.reason}"
+        if container.reason == "InvalidImageName":
+            return Waiting("InvalidImage", said, Cause.INVALID_IMAGE, permanent=True)
+        if container.reason in _PULLING:
+            return Waiting("ImagePullFailed", said, Cause.IMAGE_PULL_FAILED)
+        if container.reason in _CONFIG:
+            return Waiting(container.reason, said, Cause.START_TIMEOUT)
+    if pod.fetch.running:
+        return Waiting("FetchingInputs", f"{pod.replica} is fetching its code and inputs", Cause.START_TIMEOUT)
+    return None

@@ -1,0 +1,209 @@
+"""What the planner sees of the cluster: small frozen views made from plain JSON. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from footplate.constants import (
+    CONTAINER_AGENT,
+    CONTAINER_FETCH,
+    CONTAINER_TRAIN,
+    LABEL_ATTEMPT,
+    LABEL_INDEX,
+    LABEL_ROLE,
+)
+from footplate.engine.keys import Key
+from footplate.jobs.naming import Replica
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    """The state of one container: waiting, running or terminated (Kubernetes: Container states)."""
+
+    state: str  # waiting | running | terminated
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+    @property
+    def terminated(self) -> bool:
+        return self.state == "terminated"
+
+    def report(self) -> Json:
+        """The termination message as the JSON object that our programs write, or {} when it is none."""
+        try:
+            value = json.loads(self.message)
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+WAITING = ContainerView("waiting")
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """A replica's pod, as far as planning needs it."""
+
+    key: Key
+    uid: str
+    resource_version: str
+    owner_uid: str | None
+    owner: Key | None
+    attempt: int
+    replica: Replica
+    phase: str
+    reason: str
+    message: str
+    node: str
+    ip: str
+    created: datetime
+    deletion_time: datetime | None  # when the grace period ends, once deleted
+    fetch: ContainerView
+    agent: ContainerView
+    train: ContainerView
+    unschedulable: str  # the scheduler's sentence, or ""
+    disruption: str  # the reason of the condition DisruptionTarget, or ""
+    disruption_message: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """No container of the pod runs any more, nor will one."""
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def live(self) -> bool:
+        return not self.ended
+
+    @property
+    def deleting(self) -> bool:
+        return self.deletion_time is not None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStatus:
+    """The last answer of an agent's /status."""
+
+    metrics: Mapping[str, Json] = field(default_factory=dict)
+    pending_files: int = 0
+    pending_bytes: int = 0
+    last_activity: datetime | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentImage:
+    """What a job needs to know of its Environment: an image, or why there is none yet."""
+
+    name: str
+    version: int | None = None
+    image: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""  # while image is None: EnvironmentNotFound, EnvironmentBuilding, EnvironmentBuildFailed
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All that one pass of the planner looks at beside the job itself."""
+
+    pods: Sequence[PodView] = ()  # those that exist
+    gone: Sequence[PodView] = ()  # those that were deleted, as they were last seen
+    environment: EnvironmentImage | None = None  # None: the job names an image
+    agent: AgentStatus | None = None  # the primary's
+    lost: frozenset[str] = frozenset()  # names of pods that a live GET did not find
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """An RFC 3339 time of the API server as an aware datetime."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def _container(statuses: Sequence[Json], name: str) -> ContainerView:
+    for status in statuses:
+        if status.get("name") == name:
+            state = status.get("state") or {}
+            if "terminated" in state:
+                found = state["terminated"]
+                return ContainerView(
+                    "terminated",
+                    found.get("reason", ""),
+                    found.get("message", ""),
+                    found.get("exitCode", 0),
+                    parse_time(found.get("startedAt")),
+                    parse_time(found.get("finishedAt")),
+                )
+            if "running" in state:
+                return ContainerView("running", started_at=parse_time(state["running"].get("startedAt")))
+            waiting = state.get("waiting") or {}
+            return ContainerView("waiting", waiting.get("reason", ""), waiting.get("message", ""))
+    return WAITING
+
+
+def _condition(conditions: Sequence[Json], kind: str, status: str) -> Json:
+    return next((c for c in conditions if c.get("type") == kind and c.get("status") == status), {})
+
+
+def owner_of(metadata: Json) -> Json:
+    """The controller among the owner references, or {}."""
+    return next((o for o in metadata.get("ownerReferences") or () if o.get("controller")), {})
+
+
+def pod_view(body: Json) -> PodView:
+    """A pod of ours as the API server sends it, made small."""
+    metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
+    labels = metadata.get("labels") or {}
+    owner = owner_of(metadata)
+    namespace = metadata["namespace"]
+    conditions = status.get("conditions") or ()
+    init = status.get("initContainerStatuses") or ()
+    disrupted = _condition(conditions, "DisruptionTarget", "True")
+    unscheduled = _condition(conditions, "PodScheduled", "False")
+    created = parse_time(metadata["creationTimestamp"])
+    assert created is not None
+    return PodView(
+        key=Key("Pod", namespace, metadata["name"]),
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        owner_uid=owner.get("uid"),
+        owner=Key(owner["kind"], namespace, owner["name"]) if owner else None,
+        attempt=int(labels.get(LABEL_ATTEMPT, "0")),
+        replica=Replica(labels.get(LABEL_ROLE, ""), int(labels.get(LABEL_INDEX, "0"))),
+        phase=status.get("phase", "Pending"),
+        reason=status.get("reason", ""),
+        message=status.get("message", ""),
+        node=spec.get("nodeName", ""),
+        ip=status.get("podIP", ""),
+        created=created,
+        deletion_time=parse_time(metadata.get("deletionTimestamp")),
+        fetch=_container(init, CONTAINER_FETCH),
+        agent=_container(init, CONTAINER_AGENT),
+        train=_container(status.get("containerStatuses") or (), CONTAINER_TRAIN),
+        unschedulable=unscheduled.get("message", "") if unscheduled.get("reason") == "Unschedulable" else "",
+        disruption=disrupted.get("reason", ""),
+        disruption_message=disrupted.get("message", ""),
+    )
+
+
+def agent_status(body: Json) -> AgentStatus:
+    """The JSON of an agent's /status; what is missing counts as nothing."""
+    pending = body.get("pending") or {}
+    return AgentStatus(
+        metrics=body.get("metrics") or {},
+        pending_files=pending.get("files", 0),
+        pending_bytes=pending.get("bytes", 0),
+        last_activity=parse_time(body.get("lastActivityTime")),
+        last_error=body.get("lastError"),
+    )

@@ -1,0 +1,178 @@
+"""The pod of a replica, as docs/architecture.md, "The pod of a replica", describes it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from footplate.api.training_job import Resources, TrainingJob
+from footplate.constants import CONTAINER_AGENT, CONTAINER_FETCH, CONTAINER_TRAIN, LAUNCHER_STOP_SECONDS
+from footplate.jobs import naming
+from footplate.jobs.context import Context
+from footplate.jobs.launch import store_of
+from footplate.jobs.naming import Replica
+from footplate.jobs.observe import EnvironmentImage
+from footplate.jobs.template import merge_template
+from footplate_runtime import contract
+
+Manifest = dict[str, Any]
+
+ROOT = contract.DEFAULT_ROOT
+ROOT_MOUNT = {"name": "footplate", "mountPath": ROOT}
+LAUNCH_MOUNT = {"name": "launch", "mountPath": f"{ROOT}/launch", "readOnly": True}
+SOURCE_MOUNT = {"name": "source", "mountPath": f"{ROOT}/{contract.SOURCE_MOUNT}", "readOnly": True}
+SHM_MOUNT = {"name": "dshm", "mountPath": "/dev/shm"}  # the kubelet's own is 64 MiB: too small for data loaders
+
+# Our two containers may do nothing but read and write the shared volume (Kubernetes: Pod Security Standards, restricted).
+RUNTIME_USER = 65532
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "runAsUser": RUNTIME_USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+# The same for every job: which Python there is is found out in the user's image, and no text of the user's is in it.
+START_LAUNCHER = (
+    'for python in python3 python; do command -v "$python" >/dev/null 2>&1 && '
+    f'exec "$python" {ROOT}/{contract.LAUNCHER}; done; '
+    "echo 'footplate: the image has no python3; use entrypoint.command with launcher: false' >&2; exit 127"
+)
+
+
+def desired_pod(
+    job: TrainingJob, replica: Replica, attempt: int, image: EnvironmentImage, context: Context, replicas: int
+) -> Manifest:
+    """The manifest of one replica; `replicas` is how many the attempt has."""
+    spec, metadata = job.spec, job.metadata
+    pod: Manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": naming.pod_name(metadata.name, attempt, replica),
+            "namespace": metadata.namespace,
+            "labels": dict(naming.labels(metadata.name, attempt, replica)),
+            "ownerReferences": [dict(naming.owner_reference(job))],
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": grace_seconds(job),
+            "securityContext": {"fsGroup": RUNTIME_USER, "fsGroupChangePolicy": "OnRootMismatch"},
+            "initContainers": [_fetch(job, replica, attempt, context), _agent(job, replica, attempt, context)],
+            "containers": [_train(job, replica, attempt, image)],
+            "volumes": _volumes(job),
+        },
+    }
+    if replicas > 1:
+        pod["spec"]["hostname"] = str(replica)
+        pod["spec"]["subdomain"] = naming.service_name(metadata.name)
+    template = spec.pod_template
+    return merge_template(pod, template.metadata, template.spec) if template else pod
+
+
+def grace_seconds(job: TrainingJob) -> int:
+    """What the program may take to end, and after it the agent to upload (both share it on a deletion)."""
+    return LAUNCHER_STOP_SECONDS + job.spec.outputs.flush_seconds
+
+
+def _environment(
+    job: TrainingJob, replica: Replica, attempt: int, extra: Mapping[str, str] | None = None
+) -> list[Manifest]:
+    values = {
+        contract.ENV_ROOT: ROOT,
+        contract.ENV_JOB: job.metadata.name,
+        contract.ENV_NAMESPACE: job.metadata.namespace,
+        contract.ENV_ATTEMPT: str(attempt),
+        contract.ENV_ROLE: replica.role,
+        contract.ENV_INDEX: str(replica.index),
+        contract.ENV_TERMINATION_LOG: contract.DEFAULT_TERMINATION_LOG,
+        **(extra or {}),
+    }
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def _runtime_container(
+    job: TrainingJob, replica: Replica, attempt: int, context: Context, name: str, memory: str
+) -> Manifest:
+    pod_ip = {"name": contract.ENV_POD_IP, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    extra = {contract.ENV_GRACE_SECONDS: str(grace_seconds(job))}
+    container: Manifest = {
+        "name": name,
+        "image": context.runtime_image,
+        "command": ["python3", "-m", f"footplate_runtime.{name}"],
+        "env": [*_environment(job, replica, attempt, extra), pod_ip],
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": memory}},
+        "securityContext": dict(RESTRICTED),
+        "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT)],
+    }
+    secret = store_of(job, context).secret_name
+    if secret:
+        container["envFrom"] = [{"secretRef": {"name": secret}}]
+    return container
+
+
+def _fetch(job: TrainingJob, replica: Replica, attempt: int, context: Context) -> Manifest:
+    container = _runtime_container(job, replica, attempt, context, CONTAINER_FETCH, memory="512Mi")
+    if job.spec.source and job.spec.source.config_map:
+        container["volumeMounts"].append(dict(SOURCE_MOUNT))
+    return container
+
+
+def _agent(job: TrainingJob, replica: Replica, attempt: int, context: Context) -> Manifest:
+    container = _runtime_container(job, replica, attempt, context, CONTAINER_AGENT, memory="128Mi")
+    container["restartPolicy"] = "Always"  # Kubernetes: Sidecar Containers
+    container["ports"] = [{"name": "agent", "containerPort": contract.AGENT_PORT}]
+    return container
+
+
+def _train(job: TrainingJob, replica: Replica, attempt: int, image: EnvironmentImage) -> Manifest:
+    entrypoint = job.spec.entrypoint
+    container: Manifest = {
+        "name": CONTAINER_TRAIN,
+        "image": image.image,
+        "env": _environment(
+            job,
+            replica,
+            attempt,
+            {contract.ENV_STOP_SECONDS: str(LAUNCHER_STOP_SECONDS), **image.variables},
+        ),
+        "resources": _resources(job.spec.resources),
+        "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT), dict(SHM_MOUNT)],
+    }
+    if entrypoint.launcher:
+        container["command"] = ["sh", "-c", START_LAUNCHER]
+    else:
+        container["command"] = list(entrypoint.command or ())
+        container["workingDir"] = f"{ROOT}/{contract.CODE}"
+    return container
+
+
+def _resources(resources: Resources) -> Manifest:
+    """CPU is asked for but not capped (a capped CPU throttles); memory and GPUs are both."""
+    requests: Manifest = {}
+    limits: Manifest = {}
+    if resources.cpu is not None:
+        requests["cpu"] = str(resources.cpu)
+    if resources.memory is not None:
+        requests["memory"] = limits["memory"] = str(resources.memory)
+    if resources.gpu:
+        limits["nvidia.com/gpu"] = requests["nvidia.com/gpu"] = str(resources.gpu)
+    return {"requests": requests, "limits": limits}
+
+
+def _volumes(job: TrainingJob) -> Sequence[Manifest]:
+    shm: Manifest = {"medium": "Memory"}
+    if job.spec.resources.shared_memory is not None:
+        shm["sizeLimit"] = str(job.spec.resources.shared_memory)
+    volumes: list[Manifest] = [
+        {"name": "footplate", "emptyDir": {}},
+        {"name": "launch", "configMap": {"name": naming.launch_config_name(job.metadata.name)}},
+        {"name": "dshm", "emptyDir": shm},
+    ]
+    if job.spec.source and job.spec.source.config_map:
+        volumes.append({"name": "source", "configMap": {"name": job.spec.source.config_map.name}})
+    return volumes
