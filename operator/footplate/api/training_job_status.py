@@ -1,0 +1,157 @@
+"""TrainingJob.status: what the operator reports. Nothing in it drives the operator but the attempt counter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from footplate.api.base import Schema, Time
+from footplate.api.conditions import Conditions
+from footplate.api.phases import Phase
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Attempt(Schema):
+    """One start of all of a job's pods."""
+
+    number: Annotated[int, Field(ge=1)]
+    """1 for the first start, then 2, 3, …"""
+    start_time: Time | None = None
+    """When all replicas of the attempt ran; absent if they never did."""
+    node: Annotated[str, Field(max_length=253)] | None = None
+    """The node of the replica that decided the attempt."""
+    end_time: Time | None = None
+    """When the attempt was over; absent while it is not."""
+    reason: Annotated[str, Field(max_length=128)] | None = None
+    """Why it ended, as one stable CamelCase word."""
+    message: Annotated[str, Field(max_length=4096)] | None = None
+    """Why it ended, as a sentence for a person."""
+    exit_code: Annotated[int, Field(ge=0, le=255)] | None = None
+    """The exit code of the replica that decided the attempt; 128 + n if signal n ended it."""
+    replica: Annotated[str, Field(max_length=63)] | None = None
+    """The replica that decided the attempt, e.g. worker-1."""
+
+
+class ReplicaCounts(Schema):
+    """The replicas of one role in the current attempt."""
+
+    desired: Count = 0
+    """How many the attempt needs."""
+    running: Count = 0
+    """How many run now."""
+    succeeded: Count = 0
+    """How many ended with exit code 0."""
+    failed: Count = 0
+    """How many ended otherwise."""
+
+
+class UsedEnvironment(Schema):
+    """The environment that the job was pinned to when it was first started."""
+
+    name: Annotated[str, Field(max_length=253)] | None = None
+    """The Environment; absent when the job names an image."""
+    version: Annotated[int, Field(ge=1)] | None = None
+    """The version of the Environment."""
+    image: Annotated[str, Field(max_length=1024)] | None = None
+    """The image, by digest where it is known."""
+
+
+class UsedSource(Schema):
+    """The code that runs."""
+
+    revision: Annotated[str, Field(max_length=256)] | None = None
+    """The git commit, or the digest of the archive; the same for all attempts."""
+
+
+class Run(Schema):
+    """What the job left in the store; it stays when the TrainingJob is gone."""
+
+    uri: Annotated[str, Field(max_length=2048)]
+    """Where the run lies in the store; ends in a slash."""
+    files: Count | None = None
+    """How many output files the manifest names."""
+    bytes: Count | None = None
+    """Their size in bytes."""
+    manifest_digest: Annotated[str, Field(max_length=71)] | None = None
+    """sha256:<hex> of manifest.json, which names every output with its size and digest."""
+
+
+class MetricValue(Schema):
+    """The latest value of a metric."""
+
+    value: Annotated[float | str, Field(union_mode="smart")]
+    """A number, or one of the strings NaN, Infinity and -Infinity."""
+    step: int | None = None
+    """The step that the program gave with it."""
+    time: Time | None = None
+    """When it was logged."""
+
+
+class RegisteredVersion(Schema):
+    """A model that the job registered."""
+
+    name: Annotated[str, Field(max_length=255)]
+    """The model's name."""
+    version: Annotated[int, Field(ge=1)]
+    """The version that it got."""
+
+
+class RetryCounts(Schema):
+    """How much of each budget of spec.retry is spent."""
+
+    user: Count = 0
+    """Restarts after failures of the program."""
+    infrastructure: Count = 0
+    """Restarts after lost nodes, evictions and preemptions."""
+
+
+class TrainingJobStatus(Schema):
+    """What became of the job so far."""
+
+    phase: Phase | None = None
+    """Preparing, Queued, Scaling, Running, Finalizing, Completed, Failed, Canceled or Suspended."""
+    reason: Annotated[str, Field(max_length=128)] | None = None
+    """Why the job is in this phase, as one stable CamelCase word."""
+    message: Annotated[str, Field(max_length=4096)] | None = None
+    """The same as a sentence for a person: what happens, what is waited for, what went wrong."""
+    attempt: Count = 0
+    """The number of the newest attempt; 0 before the first."""
+    attempts: Annotated[tuple[Attempt, ...], Field(max_length=10)] = ()
+    """The last 10 attempts, oldest first."""
+    retries: RetryCounts | None = None
+    """How much of the budgets of spec.retry is spent."""
+    replicas: Annotated[Mapping[str, ReplicaCounts], Field(max_length=8)] = {}
+    """The replicas of the newest attempt by role."""
+    gpus: Count | None = None
+    """GPUs of all replicas together."""
+    environment: UsedEnvironment | None = None
+    """The environment that the job was pinned to."""
+    source: UsedSource | None = None
+    """The code that the job was pinned to."""
+    run: Run | None = None
+    """Where the run lies in the store, and what is in it."""
+    metrics: Annotated[Mapping[str, MetricValue], Field(max_length=32)] = {}
+    """The latest values of at most 32 metrics by name; their history is in the store."""
+    metric: Annotated[str, Field(max_length=256)] | None = None
+    """One of them in short, e.g. loss=0.31, for the METRIC column."""
+    registered_models: Annotated[tuple[RegisteredVersion, ...], Field(max_length=16)] = ()
+    """The models that the job registered."""
+    queued_time: Time | None = None
+    """When the job first waited for capacity."""
+    start_time: Time | None = None
+    """When all replicas of the first attempt first ran. Deadlines count from here."""
+    completion_time: Time | None = None
+    """When the job became Completed, Failed or Canceled."""
+    observed_generation: Count | None = None
+    """The generation of the spec that this status is about."""
+    conditions: Annotated[
+        Conditions,
+        Field(
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        ),
+    ] = ()
+    """Admitted, EnvironmentReady, Running, OutputsPersisted, Complete, Failed and NotResponding."""
