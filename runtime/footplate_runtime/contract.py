@@ -51,7 +51,9 @@ __all__ = [
     "ENV_STOP_SECONDS",
     "ENV_TERMINATION_LOG",
     "EXIT",
+    "FETCH_REPORT",
     "INPUTS",
+    "JOURNAL",
     "LAUNCH",
     "LAUNCHER",
     "LOGS",
@@ -66,6 +68,10 @@ __all__ = [
 ENV_POD_IP = "FOOTPLATE_POD_IP"  # of agent and fetch: the address to serve on
 ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of agent and fetch: the pod's terminationGracePeriodSeconds
 ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
+ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of the agent: the pod's terminationGracePeriodSeconds
+ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of AGENT_PORT
 AGENT_PORT = 9464
+JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
+FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json
 SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch
 MAX_STATUS_METRICS = 32  # names in status.metrics and in the agent's reports
