@@ -25,7 +25,7 @@ class PyTorch:
         assert pytorch is not None
         return {
             "processesPerNode": pytorch.processes_per_node,
-            "backend": pytorch.backend,
+            "backend": pytorch.backend or ("nccl" if spec.resources.gpu else "gloo"),
             "minNodes": pytorch.min_nodes,
             "port": port,
         }

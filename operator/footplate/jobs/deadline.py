@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from footplate.api.training_job import Attempt, TrainingJob
+from footplate.api.training_job import TrainingJob
+from footplate.api.training_job_status import Attempt
 from footplate.jobs.observe import PodView
 
 STUCK_MARGIN = timedelta(seconds=30)  # beyond the grace period, before a pod on a dead node is force-deleted
@@ -22,9 +23,7 @@ def running_seconds(attempts: Sequence[Attempt], earlier: float, now: datetime) 
 
 def timeout_in(job: TrainingJob, now: datetime) -> float:
     """Seconds until timeoutSeconds is over; zero or less when it is."""
-    return job.spec.timeout_seconds - running_seconds(
-        job.status.attempts, job.status.earlier_running_seconds, now
-    )
+    return job.spec.timeout_seconds - running_seconds(job.status.attempts, job.status.earlier_running_seconds, now)
 
 
 def start_timeout_in(job: TrainingJob, pods: Sequence[PodView], now: datetime) -> float:

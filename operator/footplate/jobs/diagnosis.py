@@ -40,6 +40,7 @@ class Cause(StrEnum):
     CANCELED = "Canceled"
     SUSPENDED = "Suspended"
     NOT_SUPPORTED = "NotSupported"
+    INVALID_POD = "InvalidPod"
 
 
 INFRASTRUCTURE = frozenset({Cause.NODE_LOST, Cause.EVICTED, Cause.PREEMPTED})
@@ -50,6 +51,7 @@ PERMANENT = frozenset(
         Cause.ENVIRONMENT_BUILD_FAILED,
         Cause.CANCELED,
         Cause.NOT_SUPPORTED,
+        Cause.INVALID_POD,
     }
 )
 
@@ -109,7 +111,11 @@ def _failure(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
     if pod.train.terminated:
         return _program_failure(pod)
     if pod.phase == "Failed":
-        return _of(pod, Cause.NODE_LOST, f"{pod.replica} failed without a word of its program: {pod.message or pod.reason}")
+        return _of(
+            pod,
+            Cause.NODE_LOST,
+            f"{pod.replica} failed without a word of its program: {pod.message or pod.reason}",
+        )
     return None
 
 
@@ -152,11 +158,7 @@ def _upload_failure(pod: PodView) -> Diagnosis:
 
 def _fetch_failure(pod: PodView) -> Diagnosis:
     error = pod.fetch.report().get("error") or {}
-    cause = (
-        Cause.INPUT_UNAVAILABLE
-        if error.get("reason") == Cause.INPUT_UNAVAILABLE
-        else Cause.SOURCE_UNAVAILABLE
-    )
+    cause = Cause.INPUT_UNAVAILABLE if error.get("reason") == Cause.INPUT_UNAVAILABLE else Cause.SOURCE_UNAVAILABLE
     said = error.get("message") or f"fetch ended with exit code {pod.fetch.exit_code} ({pod.fetch.reason})"
     return _of(pod, cause, f"{pod.replica}: {said}", pod.fetch.exit_code, pod.fetch.finished_at)
 
@@ -188,9 +190,7 @@ def _program_failure(pod: PodView) -> Diagnosis:
             code,
             train.finished_at,
         )
-    return _of(
-        pod, Cause.USER_ERROR, _with_lines(_exit_sentence(pod, code), train), code, train.finished_at
-    )
+    return _of(pod, Cause.USER_ERROR, _with_lines(_exit_sentence(pod, code), train), code, train.finished_at)
 
 
 def _exit_sentence(pod: PodView, code: int) -> str:
@@ -231,7 +231,9 @@ class Waiting:
 
 
 # Reasons of the kubelet for a container that waits (Kubernetes: images and config errors), in our words.
-_PULLING = frozenset({"ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "ErrImageNeverPull", "ImageInspectError"})
+_PULLING = frozenset(
+    {"ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "ErrImageNeverPull", "ImageInspectError"}
+)
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
 

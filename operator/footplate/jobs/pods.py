@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from footplate.api.training_job import Resources, TrainingJob
+from footplate.api.training_job import TrainingJob
+from footplate.api.training_job_spec import Resources
 from footplate.constants import CONTAINER_AGENT, CONTAINER_FETCH, CONTAINER_TRAIN, LAUNCHER_STOP_SECONDS
 from footplate.jobs import naming
 from footplate.jobs.context import Context
@@ -21,7 +22,10 @@ ROOT = contract.DEFAULT_ROOT
 ROOT_MOUNT = {"name": "footplate", "mountPath": ROOT}
 LAUNCH_MOUNT = {"name": "launch", "mountPath": f"{ROOT}/launch", "readOnly": True}
 SOURCE_MOUNT = {"name": "source", "mountPath": f"{ROOT}/{contract.SOURCE_MOUNT}", "readOnly": True}
-SHM_MOUNT = {"name": "dshm", "mountPath": "/dev/shm"}  # the kubelet's own is 64 MiB: too small for data loaders
+SHM_MOUNT = {
+    "name": "dshm",
+    "mountPath": "/dev/shm",
+}  # the kubelet's own is 64 MiB: too small for data loaders
 
 # Our two containers may do nothing but read and write the shared volume (Kubernetes: Pod Security Standards, restricted).
 RUNTIME_USER = 65532
@@ -62,7 +66,10 @@ def desired_pod(
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": grace_seconds(job),
             "securityContext": {"fsGroup": RUNTIME_USER, "fsGroupChangePolicy": "OnRootMismatch"},
-            "initContainers": [_fetch(job, replica, attempt, context), _agent(job, replica, attempt, context)],
+            "initContainers": [
+                _fetch(job, replica, attempt, context),
+                _agent(job, replica, attempt, context),
+            ],
             "containers": [_train(job, replica, attempt, image)],
             "volumes": _volumes(job),
         },
@@ -70,8 +77,7 @@ def desired_pod(
     if replicas > 1:
         pod["spec"]["hostname"] = str(replica)
         pod["spec"]["subdomain"] = naming.service_name(metadata.name)
-    template = spec.pod_template
-    return merge_template(pod, template.metadata, template.spec) if template else pod
+    return merge_template(pod, spec.pod_template.metadata, spec.pod_template.spec)
 
 
 def grace_seconds(job: TrainingJob) -> int:

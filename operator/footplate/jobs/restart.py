@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from footplate.api.training_job import Retry, RetryCounts
+from footplate.api.training_job_spec import Retry
+from footplate.api.training_job_status import RetryCounts
 from footplate.jobs.diagnosis import INFRASTRUCTURE, PERMANENT, Cause, Diagnosis
 
 
@@ -32,9 +33,7 @@ def decide(policy: Retry, spent: RetryCounts, failure: Diagnosis) -> Decision:
         )
     codes = policy.retryable_exit_codes
     if codes and failure.cause in (Cause.USER_ERROR, Cause.SIGNAL) and failure.exit_code not in codes:
-        return Decision(
-            False, spent, f"exit code {failure.exit_code} is not among retry.retryableExitCodes"
-        )
+        return Decision(False, spent, f"exit code {failure.exit_code} is not among retry.retryableExitCodes")
     number = spent.user + 1
     if number > policy.user:
         return Decision(False, spent, _exhausted("user", policy.user))

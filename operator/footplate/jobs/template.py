@@ -12,9 +12,7 @@ from typing import Any
 MERGE_KEYS = ("mountPath", "name")
 
 
-def merge_template(
-    pod: Mapping[str, Any], metadata: Mapping[str, Any], spec: Mapping[str, Any]
-) -> dict[str, Any]:
+def merge_template(pod: Mapping[str, Any], metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
     """`pod` with the user's additions; names and labels that Footplate finds its pods by stay ours."""
     merged = {**pod, "spec": _merge(pod["spec"], spec)}
     ours = pod["metadata"]

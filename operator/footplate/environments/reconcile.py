@@ -1,0 +1,76 @@
+"""Environment: load, observe, plan, apply, status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from footplate.engine.clock import Clock
+from footplate.engine.keys import Key
+from footplate.engine.result import Done, Result
+from footplate.engine.store import Store
+from footplate.environments.builders import Builder
+from footplate.environments.observe import BuildPodView, EnvironmentView, build_pod_view, environment_view
+from footplate.environments.plan import Built, Plan, plan
+from footplate.errors import Conflict, Retry
+from footplate.kube.apply import ensure
+from footplate.kube.client import KubeClient
+from footplate.kube.resources import ENVIRONMENTS, PODS
+
+log = logging.getLogger(__name__)
+
+
+class EnvironmentReconciler:
+    """Brings one Environment at a time to what its spec asks for."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        environments: Store[EnvironmentView],
+        pods: Store[BuildPodView],
+        builder: Builder | None,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._environments = environments
+        self._pods = pods
+        self._builder = builder
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> Result:
+        view = self._environments.get(key)
+        if view is None or "deletionTimestamp" in view.body["metadata"]:
+            return Done()
+        pods = self._pods.owned_by(view.uid)
+        step = plan(view.environment, pods, self._built(), self._builder, self._clock.now())
+        await self._apply(view, step)
+        await self._write_status(view, step)
+        return Done()
+
+    def _built(self) -> Mapping[str, Built]:
+        """Every image that any Environment has, by content hash."""
+        return {
+            version.content_hash: Built(version.image, version.lock, version.python)
+            for view in self._environments.values()
+            for version in view.environment.status.versions
+            if version.image
+        }
+
+    async def _apply(self, view: EnvironmentView, step: Plan) -> None:
+        for body in step.create:
+            self._pods.put(build_pod_view(await ensure(self._client, PODS, body, view.uid)))
+        for pod in step.delete:
+            await self._client.delete(PODS, pod.key.name, pod.key.namespace, uid=pod.uid)
+
+    async def _write_status(self, view: EnvironmentView, step: Plan) -> None:
+        status = step.status.to_json()
+        if status == view.environment.status.to_json():
+            return
+        try:
+            written = await self._client.update(ENVIRONMENTS, {**view.body, "status": status}, subresource="status")
+        except Conflict as error:
+            fresh = await self._client.get(ENVIRONMENTS, view.key.name, view.key.namespace)
+            if fresh is not None:
+                self._environments.put(environment_view(fresh))
+            raise Retry(0.1, f"{view.key} has changed meanwhile") from error
+        self._environments.put(environment_view(written))

@@ -1,0 +1,62 @@
+"""Asking the agents of running jobs for their latest metrics and progress."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import aiohttp
+
+from footplate.engine.clock import Clock
+from footplate.jobs.observe import AgentStatus, PodView, agent_status
+from footplate_runtime.contract import AGENT_PORT
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+
+
+@dataclass(slots=True)
+class _Answer:
+    status: AgentStatus | None
+    asked: float
+
+
+class AgentPoller:
+    """The last answer of every agent, asked at most once in `seconds`. An agent that does not answer is no error."""
+
+    def __init__(self, clock: Clock, seconds: float, port: int = AGENT_PORT) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._port = port
+        self._answers: dict[str, _Answer] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def status(self, pod: PodView) -> AgentStatus | None:
+        """What the agent of the pod says, or said; None when it never answered."""
+        now = self._clock.monotonic()
+        known = self._answers.get(pod.uid)
+        if known is not None and now - known.asked < self._seconds * 0.9:
+            return known.status
+        answer = await self._ask(pod) or (known.status if known else None)
+        self._answers[pod.uid] = _Answer(answer, now)
+        return answer
+
+    def forget(self, uid: str) -> None:
+        self._answers.pop(uid, None)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _ask(self, pod: PodView) -> AgentStatus | None:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT)
+        host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
+        try:
+            async with self._session.get(f"http://{host}:{self._port}/status") as response:
+                response.raise_for_status()
+                return agent_status(await response.json())
+        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+            log.debug("agent of %s does not answer: %s", pod.key, error)
+            return None

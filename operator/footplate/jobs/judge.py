@@ -1,0 +1,221 @@
+"""An open attempt: has it succeeded, failed, is it to be stopped, does it wait, or does it run? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from footplate.api.phases import Phase
+from footplate.api.training_job_status import RetryCounts
+from footplate.jobs import deadline, restart
+from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, first_failure, succeeded, waiting
+from footplate.jobs.naming import pod_name
+from footplate.jobs.observe import PodView
+from footplate.jobs.scene import Event, Plan, Scene, deletions, fail, soonest
+from footplate.jobs.start import children
+from footplate.jobs.status import StatusEditor
+from footplate.jobs.text import count, size
+
+SETTLE_SECONDS = 5.0  # a reason for waiting is told once it has lasted; pods that start at once cost no write
+
+
+def judge(scene: Scene) -> Plan:
+    spec = scene.job.spec
+    if _all_done(scene):
+        return _complete(scene)
+    ended_well = _programs_ended_well(scene)
+    if not ended_well:
+        if spec.cancel:
+            return _stop(scene, Cause.CANCELED)
+        if spec.suspend:
+            return _stop(scene, Cause.SUSPENDED)
+    failure = first_failure(scene.pods, scene.gone)
+    if failure is not None:
+        return _stop_for(scene, failure)
+    vanished = [
+        r for r in scene.missing() if pod_name(scene.job.metadata.name, scene.attempt, r) in scene.observed.lost
+    ]
+    if vanished:
+        return _stop_for(
+            scene,
+            Diagnosis(Cause.NODE_LOST, f"the pod of {vanished[0]} is no longer there", vanished[0], time=scene.now),
+        )
+    if not ended_well and deadline.timeout_in(scene.job, scene.now) <= 0:
+        return _stop(scene, Cause.TIMEOUT)
+    if _all_started(scene):
+        return _finalizing(scene) if ended_well else _running(scene)
+    return _starting(scene)
+
+
+def _deciding(scene: Scene) -> Sequence[PodView]:
+    roles = scene.framework.deciding(scene.job.spec)
+    return [p for p in scene.pods if p.replica.role in roles]
+
+
+def _programs_ended_well(scene: Scene) -> bool:
+    pods = _deciding(scene)
+    return bool(pods) and not scene.missing() and all(p.train.terminated and p.train.exit_code == 0 for p in pods)
+
+
+def _all_done(scene: Scene) -> bool:
+    return _programs_ended_well(scene) and all(
+        succeeded(p) and (p.ended or p.key.name in scene.gone) for p in _deciding(scene)
+    )
+
+
+def _all_started(scene: Scene) -> bool:
+    return not scene.missing() and all(p.train.started_at is not None for p in scene.pods)
+
+
+def _complete(scene: Scene) -> Plan:
+    editor = scene.editor().outputs(scene.pods, scene.primary)
+    run = editor.build().run
+    files, size = (run.files or 0, run.bytes or 0) if run else (0, 0)
+    where = run.uri if run else ""
+    editor.close_attempt(scene.attempt, "Completed")
+    editor.condition("Running", False, "Completed").condition("Complete", True, "Completed")
+    editor.phase(Phase.COMPLETED, "Completed", f"{count(files, 'file')} ({size(size)}) in {where}").completion()
+    return Plan(editor.build(), after=0.1)
+
+
+def _stop(scene: Scene, cause: Cause) -> Plan:
+    """End all replicas because someone asked for it or time is up; when they have ended, close the attempt."""
+    if scene.existing and any(p.live for p in scene.existing):
+        why = {Cause.CANCELED: "Canceling", Cause.SUSPENDED: "Suspending"}.get(cause, cause.value)
+        return _stopping(scene, scene.existing, why, _stop_sentence(scene, cause))
+    return stopped(scene, cause)
+
+
+def _stop_sentence(scene: Scene, cause: Cause) -> str:
+    return {
+        Cause.CANCELED: "spec.cancel is true",
+        Cause.SUSPENDED: "spec.suspend is true",
+        Cause.TIMEOUT: f"it ran for longer than timeoutSeconds ({scene.job.spec.timeout_seconds} s)",
+    }[cause]
+
+
+def _stopping(scene: Scene, doomed: Sequence[PodView], reason: str, sentence: str) -> Plan:
+    """Pods are ending and their agents upload: wait for them, and force those on dead nodes."""
+    waiting_for = [p for p in scene.existing if p.live]
+    message = f"{sentence}; saving the outputs of {count(len(waiting_for), 'replica')}"
+    editor = scene.editor().phase(Phase.FINALIZING, reason, message)
+    editor.condition("Running", False, reason)
+    return Plan(
+        editor.build(),
+        delete=deletions(doomed, scene.now),
+        after=deadline.STUCK_MARGIN.total_seconds(),
+    )
+
+
+def stopped(scene: Scene, cause: Cause) -> Plan:
+    """Nothing runs any more: say so, and close what was open."""
+    editor = scene.editor().outputs(scene.pods, scene.primary)
+    sentence = _stop_sentence(scene, cause)
+    if cause == Cause.TIMEOUT:
+        return fail(editor, Diagnosis(cause, sentence), scene.attempt)
+    if scene.open:
+        editor.close_attempt(scene.attempt, cause.value)
+    editor.condition("Running", False, cause.value)
+    if cause == Cause.CANCELED:
+        editor.phase(Phase.CANCELED, cause.value, f"canceled: {sentence}").completion()
+        editor.condition("Complete", False, cause.value, sentence)
+        return Plan(editor.build(), after=0.1)
+    editor.phase(Phase.SUSPENDED, cause.value, f"{sentence}; set it to false to start the next attempt")
+    return Plan(editor.build(), delete=deletions(scene.observed.pods, scene.now))
+
+
+def _stop_for(scene: Scene, failure: Diagnosis) -> Plan:
+    """A replica failed. Stop those whose programs still run, wait for all uploads, then close the attempt."""
+    busy = [p for p in scene.existing if p.live]
+    if busy:
+        running = [p for p in busy if not p.train.terminated or p.deleting]
+        return _stopping(scene, running, failure.cause.value, failure.message)
+    return close_failed(scene, failure)
+
+
+def close_failed(scene: Scene, failure: Diagnosis) -> Plan:
+    """Write down the failed attempt, and whether another follows. Its pods are dealt with in the next pass."""
+    job = scene.job
+    decision = restart.decide(job.spec.retry, job.status.retries or RetryCounts(), failure)
+    editor = scene.editor().outputs(scene.pods, scene.primary)
+    if not decision.again:
+        if decision.budget:
+            failure = _with_note(failure, decision.budget)
+        return fail(editor, failure, scene.attempt)
+    editor.close_attempt(scene.attempt, failure.cause.value, failure).spent(decision.spent)
+    first_line = failure.message.partition("\n")[0]
+    message = f"attempt {scene.attempt} failed ({first_line}); {decision.budget} follows"
+    editor.condition("Running", False, failure.cause.value)
+    editor.phase(Phase.SCALING, "Restarting", message)
+    return Plan(editor.build(), events=[Event(failure.cause.value, message)], after=0.1)
+
+
+def _with_note(failure: Diagnosis, note: str) -> Diagnosis:
+    """The note belongs to the first line: what follows it are the program's last lines."""
+    first, newline, rest = failure.message.partition("\n")
+    return Diagnosis(
+        failure.cause, f"{first} ({note}){newline}{rest}", failure.replica, failure.exit_code, failure.node
+    )
+
+
+def _starting(scene: Scene) -> Plan:
+    """Some replica does not run yet: make what is missing, say why it takes long, give up in time."""
+    stop = waiting(scene.existing)
+    if stop is not None and stop.permanent:
+        return close_failed(scene, Diagnosis(stop.cause, stop.message))
+    left = deadline.start_timeout_in(scene.job, scene.existing, scene.now)
+    if left <= 0:
+        return close_failed(scene, _start_timeout(scene, stop))
+    oldest = scene.job.spec.start_timeout_seconds - left
+    settled = oldest >= SETTLE_SECONDS
+    editor = scene.editor()
+    running = sum(p.train.running or p.train.terminated for p in scene.pods)
+    total = len(scene.replicas())
+    if settled or scene.job.status.phase != Phase.SCALING or scene.missing():
+        reason = stop.reason if stop and settled else "PodsStarting"
+        message = stop.message if stop and settled else f"{running} of {count(total, 'replica')} started"
+        editor.phase(Phase.SCALING, reason, message)
+    wait = SETTLE_SECONDS - oldest if not settled else None
+    return Plan(editor.build(), create=children(scene, scene.attempt, scene.missing()), after=soonest(left, wait))
+
+
+def _start_timeout(scene: Scene, stop: Waiting | None) -> Diagnosis:
+    limit = f"not all replicas ran within startTimeoutSeconds ({scene.job.spec.start_timeout_seconds} s)"
+    if stop is None:
+        return Diagnosis(Cause.START_TIMEOUT, limit)
+    return Diagnosis(stop.cause, f"{stop.message}; {limit}")
+
+
+def _running(scene: Scene) -> Plan:
+    running = sum(p.train.running for p in scene.pods)
+    ended = sum(p.train.terminated for p in scene.pods)
+    message = f"{running} of {count(len(scene.pods), 'replica')} running"
+    if ended:
+        message += f", {ended} succeeded"
+    editor = scene.editor().phase(Phase.RUNNING, "AllReplicasRunning", message)
+    editor.condition("Running", True, "AllReplicasRunning")
+    silent = _watch_progress(scene, editor)
+    after = soonest(deadline.timeout_in(scene.job, scene.now), scene.context.poll_seconds, silent)
+    return Plan(editor.build(), after=after)
+
+
+def _watch_progress(scene: Scene, editor: StatusEditor) -> float | None:
+    """Set NotResponding by the agent's word of the last activity; seconds until it might become true."""
+    limit, agent = scene.job.spec.progress_timeout_seconds, scene.observed.agent
+    if limit is None or agent is None or agent.last_activity is None:
+        return None
+    silent = (scene.now - agent.last_activity).total_seconds()
+    if silent >= limit:
+        editor.condition("NotResponding", True, "NoProgress", f"no output and no metric for over {limit} s")
+        return None
+    editor.condition("NotResponding", False, "Progressing")
+    return limit - silent
+
+
+def _finalizing(scene: Scene) -> Plan:
+    agent = scene.observed.agent
+    message = "the program has ended; its outputs are being uploaded"
+    if agent is not None and agent.pending_files:
+        message = f"uploading outputs: {count(agent.pending_files, 'file')} ({size(agent.pending_bytes)}) left"
+    editor = scene.editor().phase(Phase.FINALIZING, "UploadingOutputs", message)
+    editor.condition("Running", False, "UploadingOutputs")
+    return Plan(editor.build(), after=scene.context.poll_seconds)

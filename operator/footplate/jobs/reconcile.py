@@ -1,0 +1,219 @@
+"""TrainingJob: load, observe, plan, apply, status. The decisions are in plan.py."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from footplate.api.phases import Phase
+from footplate.api.training_job import TrainingJob, TrainingJobStatus
+from footplate.engine.clock import Clock
+from footplate.engine.keys import Key
+from footplate.engine.result import After, Done, Result
+from footplate.engine.store import Store
+from footplate.environments.observe import EnvironmentView
+from footplate.environments.resolve import resolve
+from footplate.errors import ApiError, Conflict, Forbidden, Invalid, NameTaken, Retry
+from footplate.jobs.agents import AgentPoller
+from footplate.jobs.context import Context
+from footplate.jobs.diagnosis import Cause, Diagnosis
+from footplate.jobs.observe import EnvironmentImage, Json, Observed, PodView, pod_view
+from footplate.jobs.plan import failed, plan, stalled
+from footplate.jobs.scene import Deletion, Plan, expected_pods
+from footplate.kube.apply import ensure_all
+from footplate.kube.client import KubeClient
+from footplate.kube.events import Recorder
+from footplate.kube.resources import CONFIG_MAPS, PODS, SERVICES, TRAINING_JOBS, Resource
+
+log = logging.getLogger(__name__)
+
+KINDS: Mapping[str, Resource] = {"ConfigMap": CONFIG_MAPS, "Service": SERVICES, "Pod": PODS}
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A TrainingJob as the API server has it: kept as JSON text, a tenth of what its objects would take."""
+
+    key: Key
+    uid: str
+    resource_version: str
+    text: bytes
+    phase: str
+    environment: str  # name of the Environment that it waits for or runs in; may be empty
+    owner_uid: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.text)
+        return loaded
+
+
+def job_view(body: Json) -> JobView:
+    metadata = body["metadata"]
+    return JobView(
+        key=Key("TrainingJob", metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        text=json.dumps(body, separators=(",", ":")).encode(),
+        phase=(body.get("status") or {}).get("phase", ""),
+        environment=(body["spec"].get("environment") or {}).get("name", ""),
+    )
+
+
+class JobReconciler:
+    """Brings one job at a time a step further. Holds no state of its own but caches."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        jobs: Store[JobView],
+        pods: Store[PodView],
+        environments: Store[EnvironmentView],
+        agents: AgentPoller,
+        recorder: Recorder,
+        context: Context,
+        curated_namespace: str,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._jobs = jobs
+        self._pods = pods
+        self._environments = environments
+        self._agents = agents
+        self._recorder = recorder
+        self._context = context
+        self._curated = curated_namespace
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> Result:
+        view = self._jobs.get(key)
+        if view is None:
+            return Done()
+        body = view.body()
+        job = TrainingJob.model_validate(body)
+        if job.metadata.deletion_timestamp is not None:
+            return Done()  # the garbage collector takes the children
+        observed = await self._observe(job)
+        step = plan(job, observed, self._context, self._clock.now())
+        if step.delete_job:
+            await self._client.delete(TRAINING_JOBS, key.name, key.namespace, uid=view.uid)
+            return Done()
+        trouble = await self._apply(job, step)
+        status = step.status if trouble is None else self._troubled(job, trouble)
+        if await self._write_status(view, body, job, status) and trouble is None:
+            await self._tell(body, step)
+        if trouble is not None and not isinstance(trouble, Invalid):
+            raise trouble
+        return Done() if step.after is None else After(step.after)
+
+    async def _observe(self, job: TrainingJob) -> Observed:
+        uid, namespace = job.metadata.uid, job.metadata.namespace
+        pods = self._pods.owned_by(uid)
+        return Observed(
+            pods=pods,
+            gone=self._pods.gone(uid),
+            environment=self._environment(job),
+            agent=await self._ask_agent(job, pods),
+            lost=await self._confirm_lost(job, pods, namespace),
+        )
+
+    def _environment(self, job: TrainingJob) -> EnvironmentImage | None:
+        ref = job.spec.environment
+        if ref is None:
+            return None
+        return resolve(ref, job.metadata.namespace, self._curated, self._lookup)
+
+    def _lookup(self, namespace: str, name: str) -> Any:
+        view = self._environments.get(Key("Environment", namespace, name))
+        return view.environment if view else None
+
+    async def _ask_agent(self, job: TrainingJob, pods: Sequence[PodView]) -> Any:
+        """The primary's agent, while it has something to tell: between the program's start and its own end."""
+        if job.status.phase not in (Phase.RUNNING, Phase.FINALIZING):
+            return None
+        current = [p for p in pods if p.attempt == job.status.attempt]
+        primary = min(current, key=lambda p: p.replica.index, default=None)
+        if primary is None or not primary.ip or not primary.agent.running:
+            return None
+        return await self._agents.status(primary)
+
+    async def _confirm_lost(self, job: TrainingJob, pods: Sequence[PodView], namespace: str) -> frozenset[str]:
+        """Names of pods that should be there, are not in our store, and that a live GET does not find either."""
+        seen = {p.key.name for p in pods} | {p.key.name for p in self._pods.gone(job.metadata.uid)}
+        lost = set()
+        for name in expected_pods(job):
+            if name in seen:
+                continue
+            body = await self._client.get(PODS, name, namespace)
+            if body is None:
+                lost.add(name)
+            else:
+                self._pods.put(pod_view(body))
+                raise Retry(0.1, f"pod {name} is there after all")
+        return frozenset(lost)
+
+    async def _apply(self, job: TrainingJob, step: Plan) -> ApiError | NameTaken | None:
+        """Do what the plan says; the error that ended it early, for the status."""
+        try:
+            await self._create(job, step.create)
+            for deletion in step.delete:
+                await self._delete(job, deletion)
+        except (ApiError, NameTaken) as error:
+            return error
+        return None
+
+    async def _create(self, job: TrainingJob, manifests: Sequence[Mapping[str, Any]]) -> None:
+        """What the pods need first, then all pods at once."""
+        uid = job.metadata.uid
+        needs = [(KINDS[m["kind"]], dict(m)) for m in manifests if m["kind"] != "Pod"]
+        pods = [(PODS, dict(m)) for m in manifests if m["kind"] == "Pod"]
+        await ensure_all(self._client, needs, uid)
+        for body in await ensure_all(self._client, pods, uid):
+            self._pods.put(pod_view(body))
+
+    async def _delete(self, job: TrainingJob, deletion: Deletion) -> None:
+        self._agents.forget(deletion.uid)
+        await self._client.delete(
+            PODS,
+            deletion.name,
+            job.metadata.namespace,
+            uid=deletion.uid,
+            grace_seconds=0 if deletion.force else None,
+        )
+
+    def _troubled(self, job: TrainingJob, trouble: ApiError | NameTaken) -> TrainingJobStatus:
+        """A step failed: the status says which and why, in the API server's own words."""
+        now = self._clock.now()
+        if isinstance(trouble, Invalid):  # the API server will never accept these pods
+            return failed(job, Diagnosis(Cause.INVALID_POD, str(trouble)), now)
+        if isinstance(trouble, NameTaken):
+            return stalled(job, "NameTaken", str(trouble), now)
+        if isinstance(trouble, Forbidden):
+            return stalled(job, "Forbidden", str(trouble), now)
+        return stalled(job, "ApiServerError", str(trouble), now)
+
+    async def _write_status(
+        self, view: JobView, body: Mapping[str, Any], job: TrainingJob, status: TrainingJobStatus
+    ) -> bool:
+        """True when it was written; nothing is sent when nothing changed."""
+        wanted = status.to_json()
+        if wanted == job.status.to_json():
+            return False
+        try:
+            written = await self._client.update(TRAINING_JOBS, {**body, "status": wanted}, subresource="status")
+        except Conflict as error:
+            fresh = await self._client.get(TRAINING_JOBS, view.key.name, view.key.namespace)
+            if fresh is not None:
+                self._jobs.put(job_view(fresh))
+            raise Retry(0.1, f"{view.key} has changed meanwhile") from error
+        self._jobs.put(job_view(written))
+        if status.phase is not None and status.phase != job.status.phase:
+            log.info("%s: %s (%s) %s", view.key, status.phase.value, status.reason, status.message)
+        return True
+
+    async def _tell(self, body: Mapping[str, Any], step: Plan) -> None:
+        """Events come after the status they explain has been written."""
+        for event in step.events:
+            await self._recorder.warning(dict(body), event.reason, event.message)

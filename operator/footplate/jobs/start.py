@@ -1,0 +1,74 @@
+"""The next attempt: its environment, what is left of earlier ones, and all that its pods need. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from footplate.api.phases import Phase
+from footplate.jobs import deadline
+from footplate.jobs.diagnosis import Cause, Diagnosis
+from footplate.jobs.launch import launch_config_map, run_uri
+from footplate.jobs.naming import Replica
+from footplate.jobs.observe import EnvironmentImage
+from footplate.jobs.pods import desired_pod
+from footplate.jobs.scene import Plan, Scene, deletions, fail
+from footplate.jobs.services import headless_service
+from footplate.jobs.status import StatusEditor
+from footplate.jobs.text import count
+
+LOOK_AGAIN_SECONDS = 5.0
+
+
+def start(scene: Scene) -> Plan:
+    image = image_of(scene)
+    if image.image is None:
+        return _without_image(scene, image)
+    leftovers = scene.observed.pods
+    if leftovers:
+        editor = scene.editor().phase(
+            Phase.SCALING,
+            "Restarting",
+            f"waiting for {count(len(leftovers), 'pod')} of earlier attempts to go",
+        )
+        return Plan(
+            editor.build(),
+            delete=deletions(leftovers, scene.now),
+            after=deadline.STUCK_MARGIN.total_seconds(),
+        )
+    attempt = scene.attempt + 1
+    replicas = scene.replicas()
+    editor = StatusEditor(scene.job, scene.now).open_attempt(attempt).environment(image)
+    editor.run_uri(run_uri(scene.job, scene.context))
+    editor.replicas(scene.framework.roles(scene.job.spec), ())
+    editor.condition("EnvironmentReady", True, "ImageReady").condition("Admitted", True, "NoPool")
+    editor.phase(Phase.SCALING, "PodsStarting", f"0 of {count(len(replicas), 'replica')} started")
+    return Plan(editor.build(), create=children(scene, attempt, replicas), after=LOOK_AGAIN_SECONDS)
+
+
+def _without_image(scene: Scene, image: EnvironmentImage) -> Plan:
+    editor = scene.editor().condition("EnvironmentReady", False, image.reason, image.message)
+    if image.reason == Cause.ENVIRONMENT_BUILD_FAILED:
+        return fail(editor, Diagnosis(Cause.ENVIRONMENT_BUILD_FAILED, image.message))
+    return Plan(editor.phase(Phase.PREPARING, image.reason, image.message).build())
+
+
+def children(scene: Scene, attempt: int, replicas: Sequence[Replica]) -> Sequence[Mapping[str, Any]]:
+    """What the replicas need, in the order in which it is to be there: orders, names, pods."""
+    if not replicas:
+        return ()
+    job, context = scene.job, scene.context
+    image = image_of(scene)
+    total = len(scene.replicas())
+    pods = [desired_pod(job, replica, attempt, image, context, total) for replica in replicas]
+    service = [headless_service(job)] if total > 1 else []
+    return [launch_config_map(job, scene.framework, context, image), *service, *pods]
+
+
+def image_of(scene: Scene) -> EnvironmentImage:
+    """The image of the first attempt serves all later ones: what the Environment has become since does not matter."""
+    now = scene.observed.environment or EnvironmentImage("", image=scene.job.spec.image)
+    pinned = scene.job.status.environment
+    if pinned is None or pinned.image is None:
+        return now
+    return EnvironmentImage(pinned.name or "", pinned.version, pinned.image, now.variables)

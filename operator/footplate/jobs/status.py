@@ -1,0 +1,193 @@
+"""The status a user reads, put together from what was seen. Pure; nothing here decides what happens next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from footplate.api.conditions import set_condition
+from footplate.api.phases import Phase
+from footplate.api.training_job import TrainingJob, TrainingJobStatus
+from footplate.api.training_job_status import (
+    Attempt,
+    MetricValue,
+    ReplicaCounts,
+    RetryCounts,
+    Run,
+    UsedEnvironment,
+    UsedSource,
+)
+from footplate.jobs.diagnosis import Diagnosis, succeeded
+from footplate.jobs.observe import AgentStatus, EnvironmentImage, Json, PodView
+from footplate_runtime.contract import MAX_STATUS_METRICS
+
+KEPT_ATTEMPTS = 10
+
+
+class StatusEditor:
+    """Builds the next status of a job step by step from the present one; `build` hands it out frozen.
+
+    `now` is in whole seconds, the precision of Kubernetes times, so that the same facts give the same status.
+    """
+
+    def __init__(self, job: TrainingJob, now: datetime) -> None:
+        self._job = job
+        self._now = now.replace(microsecond=0)
+        self._status = job.status
+        self._update(observed_generation=job.metadata.generation)
+        if job.status.queued_time is None:
+            self._update(queued_time=job.metadata.creation_timestamp or self._now)
+
+    def build(self) -> TrainingJobStatus:
+        return self._status
+
+    def _update(self, **changes: object) -> None:
+        self._status = self._status.model_copy(update=changes)
+
+    def phase(self, phase: Phase, reason: str, message: str) -> StatusEditor:
+        self._update(phase=phase, reason=reason, message=message)
+        return self
+
+    def condition(self, kind: str, status: bool, reason: str, message: str = "") -> StatusEditor:
+        conditions = set_condition(
+            self._status.conditions,
+            kind,
+            status,
+            reason,
+            message,
+            self._now,
+            self._job.metadata.generation,
+        )
+        self._update(conditions=conditions)
+        return self
+
+    def environment(self, image: EnvironmentImage) -> StatusEditor:
+        self._update(environment=UsedEnvironment(name=image.name or None, version=image.version, image=image.image))
+        return self
+
+    def run_uri(self, uri: str) -> StatusEditor:
+        if self._status.run is None:
+            self._update(run=Run(uri=uri))
+        return self
+
+    def replicas(self, roles: Mapping[str, int], pods: Sequence[PodView]) -> StatusEditor:
+        counts = {
+            role: ReplicaCounts(
+                desired=desired,
+                running=sum(p.train.running for p in pods if p.replica.role == role),
+                succeeded=sum(p.train.terminated and p.train.exit_code == 0 for p in pods if p.replica.role == role),
+                failed=sum(p.train.terminated and p.train.exit_code != 0 for p in pods if p.replica.role == role),
+            )
+            for role, desired in roles.items()
+        }
+        self._update(replicas=counts, gpus=self._job.spec.resources.gpu * sum(roles.values()))
+        return self
+
+    def source(self, pods: Iterable[PodView]) -> StatusEditor:
+        """What fetch resolved the source to; all replicas say the same."""
+        for pod in pods:
+            revision = (pod.fetch.report().get("source") or {}).get("revision")
+            if revision:
+                self._update(source=UsedSource(revision=revision))
+                break
+        return self
+
+    def open_attempt(self, number: int) -> StatusEditor:
+        """The attempt whose pods are being made; its start is noted once all replicas run."""
+        if any(a.number == number for a in self._status.attempts):
+            return self
+        attempts = (*self._status.attempts, Attempt(number=number))
+        dropped, kept = attempts[:-KEPT_ATTEMPTS], attempts[-KEPT_ATTEMPTS:]
+        ran = sum((a.end_time - a.start_time).total_seconds() for a in dropped if a.start_time and a.end_time)
+        self._update(
+            attempt=number,
+            attempts=kept,
+            earlier_running_seconds=self._status.earlier_running_seconds + int(ran),
+        )
+        return self
+
+    def started(self, number: int, start: datetime, node: str) -> StatusEditor:
+        """All replicas of the attempt run, or have run."""
+        if self._status.start_time is None:
+            self._update(start_time=start)
+        return self._change_attempt(number, start_time=start, node=node or None)
+
+    def close_attempt(self, number: int, reason: str, failure: Diagnosis | None = None) -> StatusEditor:
+        changes: dict[str, object] = {"end_time": self._now, "reason": reason}
+        if failure is not None:
+            changes["message"] = failure.message
+            changes["exit_code"] = failure.exit_code
+            changes["replica"] = str(failure.replica) if failure.replica else None
+            if failure.node:
+                changes["node"] = failure.node
+        elif reason == "Completed":
+            changes["exit_code"] = 0
+        return self._change_attempt(number, **changes)
+
+    def _change_attempt(self, number: int, **changes: object) -> StatusEditor:
+        self._update(
+            attempts=tuple(a.model_copy(update=changes) if a.number == number else a for a in self._status.attempts)
+        )
+        return self
+
+    def spent(self, retries: RetryCounts) -> StatusEditor:
+        self._update(retries=retries)
+        return self
+
+    def metrics(self, primary: PodView | None, agent: AgentStatus | None) -> StatusEditor:
+        """The latest values: of the agent's last words when it has ended, else of its /status."""
+        found: Mapping[str, Json] = {}
+        if primary is not None and primary.agent.terminated:
+            found = primary.agent.report().get("metrics") or {}
+        if not found and agent is not None:
+            found = agent.metrics
+        if found:
+            values = {
+                name: MetricValue.model_validate(value) for name, value in sorted(found.items())[:MAX_STATUS_METRICS]
+            }
+            self._update(metrics=values, metric=_column(values))
+        return self
+
+    def outputs(self, pods: Sequence[PodView], primary: PodView | None) -> StatusEditor:
+        """Files and bytes of all replicas, and the digest of the primary's manifest, from the agents' last words."""
+        reports = [p.agent.report() for p in pods if p.agent.terminated]
+        run = self._status.run
+        if run is None or not any("files" in report for report in reports):
+            return self
+        digest = primary.agent.report().get("manifestDigest") if primary else None
+        self._update(
+            run=run.model_copy(
+                update={
+                    "files": sum(int(r.get("files", 0)) for r in reports),
+                    "bytes": sum(int(r.get("bytes", 0)) for r in reports),
+                    "manifest_digest": digest,
+                }
+            )
+        )
+        missing = [p for p in pods if not succeeded(p) and not _complete(p)]
+        if missing:
+            named = ", ".join(str(p.replica) for p in missing)
+            return self.condition("OutputsPersisted", False, "Incomplete", f"no complete manifest of {named}")
+        return self.condition("OutputsPersisted", True, "ManifestWritten")
+
+    def completion(self) -> StatusEditor:
+        self._update(completion_time=self._now)
+        return self
+
+
+def _complete(pod: PodView) -> bool:
+    return pod.agent.terminated and pod.agent.report().get("complete") is True
+
+
+def _column(values: Mapping[str, MetricValue]) -> str | None:
+    """`loss=0.31`: of the newest values, the one named first in the alphabet that is not a mere counter."""
+    newest = max(values.items(), key=lambda item: (item[1].time is not None, item[1].time), default=None)
+    if newest is None:
+        return None
+    peers = [name for name, value in values.items() if value.time == newest[1].time]
+    name = "loss" if "loss" in values else min(peers)
+    value = values[name].value
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{name}={value:.4g}"
+    return f"{name}={value}"
