@@ -14,6 +14,7 @@ ENV_INDEX = "FOOTPLATE_INDEX"  # 0, 1, … within the role
 ENV_TERMINATION_LOG = "FOOTPLATE_TERMINATION_LOG"  # default /dev/termination-log
 ENV_STOP_SECONDS = "FOOTPLATE_STOP_SECONDS"  # after SIGTERM the launcher gives the program so long, then kills it
 ENV_HOSTS = "FOOTPLATE_HOSTS"  # a hosts file to resolve names with before DNS; set by the embedded node
+ENV_PEERS_TIMEOUT = "FOOTPLATE_PEERS_TIMEOUT_SECONDS"  # how long the launcher waits for its peers' names; default 600
 
 DEFAULT_ROOT = "/footplate"
 DEFAULT_TERMINATION_LOG = "/dev/termination-log"
@@ -31,3 +32,9 @@ METRICS = "metrics/metrics.jsonl"  # what Run logged, one JSON object a line
 CONSOLE = "state/console.log"  # stdout and stderr of the program, as they came
 EXIT = "state/exit.json"  # written by the launcher when the program has ended
 STATE = "state"
+TORCHRUN_ERROR = "state/torchrun-error.json"  # TORCHELASTIC_ERROR_FILE of torchrun
+
+
+def input_variable(name: str) -> str:
+    """The variable with the path of an input: ``INPUT_`` and its name in capitals, ``-`` and ``.`` as ``_``."""
+    return "INPUT_" + name.upper().replace("-", "_").replace(".", "_")

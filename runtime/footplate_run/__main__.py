@@ -1,0 +1,166 @@
+"""``footplate-run``: starts the user's program in the user's container and reports how it ended.
+
+Read top down: orders, command, peers, start, copy, report. What each step promises is in docs/architecture.md.
+"""
+
+import os
+import sys
+import time
+
+from footplate_run import failure, layout, report, workdir
+from footplate_run.console import Console, Relay, write_quietly
+from footplate_run.distribution import distribution_of
+from footplate_run.errors import CannotStart, Stopped
+from footplate_run.hosts import DEFAULT_TIMEOUT, resolve, wait_for
+from footplate_run.orders import read_orders
+from footplate_run.process import adopt_orphans, end_descendants, spawn
+from footplate_run.program import command_of, executable_path
+from footplate_run.signals import Signals
+from footplate_run.supervisor import output_pipe, supervise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from footplate_run.distribution import Launch
+    from footplate_run.orders import Orders
+
+
+def main() -> int:
+    """Runs the program of this replica and returns the launcher's exit status."""
+    _open_missing_streams()
+    signals = Signals()
+    signals.install()
+    environment = {_text(name): _text(value) for name, value in os.environb.items()}
+    root = environment.setdefault(layout.ENV_ROOT, layout.DEFAULT_ROOT)
+    console = Console(os.path.join(root, layout.CONSOLE))
+    adopt_orphans()
+    began = time.time()
+    try:
+        orders, launch = _plan(root, environment, console)
+        environment.update(launch.variables)
+        status = _run(orders, launch, environment, console, signals)
+    except CannotStart as problem:
+        signals.ignore()
+        console.say(str(problem))
+        ending = _ending(problem.exit_code, None, began, str(problem), console)
+    except Stopped as stop:
+        signals.ignore()
+        ending = _ending(None, stop.number, began, str(stop), console)
+    else:
+        signals.ignore()
+        ending = _ended(status, began, os.path.join(root, layout.TORCHRUN_ERROR), console)
+    console.close()
+    _report(ending, root, environment.get(layout.ENV_TERMINATION_LOG))
+    end_descendants()
+    return ending.status
+
+
+def _plan(root: str, environment: "dict[str, str]", console: Console) -> "tuple[Orders, Launch]":
+    """Finds out what to execute, waiting for the peers that it needs."""
+    orders = read_orders(root, environment, os.getcwd())
+    workdir.prepare(orders, console.say)
+    command = command_of(orders)
+    distribution = distribution_of(orders.distribution.framework)
+    hosts_file = environment.get(layout.ENV_HOSTS)
+    addresses = wait_for(
+        distribution.peers(orders),
+        lambda name: resolve(name, hosts_file),
+        time.monotonic,
+        time.sleep,
+        console.say,
+        float(environment.get(layout.ENV_PEERS_TIMEOUT) or DEFAULT_TIMEOUT),
+    )
+    launch = distribution.launch(orders, command, addresses, environment)
+    launch.variables.update(_common_variables(orders, environment))
+    return orders, launch
+
+
+def _common_variables(orders: "Orders", environment: "dict[str, str]") -> "dict[str, str]":
+    """What every program gets, whatever its distribution."""
+    package_home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # the .pyz itself
+    search = [package_home] + [path for path in [environment.get("PYTHONPATH")] if path]
+    variables = {"PYTHONPATH": os.pathsep.join(search), "PYTHONUNBUFFERED": "1"}
+    for name in orders.inputs:
+        variables[layout.input_variable(name)] = orders.input_path(name)
+    return variables
+
+
+def _run(orders: "Orders", launch: "Launch", environment: "dict[str, str]", console: Console, signals: Signals) -> int:
+    """Starts the program, copies its output until it has ended, and returns its wait status."""
+    path = executable_path(launch.argv[0], orders.code, environment.get("PATH", os.defpath))
+    out_read, out_write = output_pipe()
+    err_read, err_write = output_pipe()
+    try:
+        child = spawn(path, launch.argv, environment, orders.code, out_write, err_write, launch.death_signal, signals)
+    finally:
+        os.close(out_write)
+        os.close(err_write)
+    relays = [Relay(out_read, 1, console, error=False), Relay(err_read, 2, console, error=True)]
+    return supervise(child, relays, signals, time.monotonic)
+
+
+def _ended(status: int, began: float, torchrun_file: str, console: Console) -> report.Ending:
+    """Reads how a program that ran has ended; torchrun's own 1 is replaced by what its first failing worker did."""
+    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+    exit_code = os.WEXITSTATUS(status) if number is None else None
+    if exit_code == 0:
+        return _ending(0, None, began, None, console)
+    error_lines = failure.lines_of(console.error_tail.bytes())
+    error = failure.error_in(error_lines) or failure.error_in(failure.lines_of(console.tail.bytes()))
+    cause = failure.torchrun_cause(error_lines) if exit_code == 1 else None
+    if cause is not None:
+        rank, code = cause
+        exit_code, number = (None, -code) if code < 0 else (code, None)
+        error = _torchrun_message(torchrun_file) or error or _worker_ended(rank, code)
+    return _ending(exit_code, number, began, error, console)
+
+
+def _worker_ended(rank: int, code: int) -> str:
+    if code < 0:
+        return "the process of rank {} was ended by signal {}".format(rank, -code)
+    return "the process of rank {} exited with code {}".format(rank, code)
+
+
+def _torchrun_message(path: str) -> "str | None":
+    try:
+        with open(path, "rb") as file:
+            return failure.torchrun_error(file.read())
+    except OSError:
+        return None  # written only by workers whose main function is decorated with @record
+
+
+def _ending(
+    exit_code: "int | None", number: "int | None", began: float, error: "str | None", console: Console
+) -> report.Ending:
+    lines = failure.last_lines(failure.lines_of(console.tail.bytes()))
+    if error is not None:
+        error = failure.cut(error, failure.LINE_LENGTH)
+    return report.Ending(exit_code, number, began, time.time(), error, lines)
+
+
+def _report(ending: report.Ending, root: str, termination_log: "str | None") -> None:
+    """Writes both reports; a full disk costs the report, not the exit status."""
+    try:
+        report.write_exit(ending, os.path.join(root, layout.EXIT))
+    except OSError as problem:
+        write_quietly(2, "footplate: {} cannot be written: {}\n".format(layout.EXIT, problem).encode("utf-8"))
+    try:
+        report.write_termination_message(ending, termination_log)
+    except OSError as problem:
+        write_quietly(2, "footplate: the termination message cannot be written: {}\n".format(problem).encode("utf-8"))
+
+
+def _open_missing_streams() -> None:
+    """Opens /dev/null for a standard stream that is closed, lest a pipe of ours gets its number."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Signals sent to the launcher go on to the program's process group; a child's end wakes the supervisor."""
+
+import os
+import signal
+
+from footplate_run.errors import Stopped
+
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+# Python ignores these two in itself; a program expects their default (Python: subprocess, restore_signals).
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+_HANDLED = FORWARDED + (signal.SIGCHLD,)
+
+
+class Signals:
+    """Before a program runs, a signal raises Stopped; while it runs, its group gets the signal; after, nothing."""
+
+    def __init__(self) -> None:
+        self.wake_fd, self._wake_write = os.pipe()
+        os.set_blocking(self.wake_fd, False)
+        os.set_blocking(self._wake_write, False)
+        self._group = None  # type: int | None
+        self._over = False
+
+    def install(self) -> None:
+        signal.set_wakeup_fd(self._wake_write)
+        for number in FORWARDED:
+            signal.signal(number, self._received)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)  # the wake-up is all that is wanted
+
+    def block(self) -> None:
+        """Holds signals back, so that none is lost between fork and exec."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+
+    def restore_in_child(self) -> None:
+        """Gives the forked child the dispositions that a program starts with; ends the hold of ``block``."""
+        signal.set_wakeup_fd(-1)
+        for number in _HANDLED + _IGNORED_BY_PYTHON:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+
+    def forward_to(self, group: int) -> None:
+        """From here on signals go to this process group; ends the hold of ``block``."""
+        self._group = group
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+
+    def ignore(self) -> None:
+        """The program is over: what comes now must not disturb the report."""
+        self._over = True
+
+    def drain(self) -> None:
+        """Empties the wake-up pipe."""
+        try:
+            while os.read(self.wake_fd, 4096):
+                pass
+        except BlockingIOError:
+            pass
+
+    def _received(self, number: int, frame: object) -> None:
+        if self._over:
+            return
+        if self._group is None:
+            raise Stopped(number)
+        try:
+            os.killpg(self._group, number)
+        except (ProcessLookupError, PermissionError):
+            pass  # the group is gone, or became another user's

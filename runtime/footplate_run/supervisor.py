@@ -1,0 +1,91 @@
+"""Watches the running program: copies its output, reaps what ended, returns how it ended."""
+
+import os
+import select
+
+from footplate_run.console import Relay
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from footplate_run.signals import Signals
+
+ORPHAN_SECONDS = 2.0  # how long output of processes that outlive the program is still waited for
+READER_SECONDS = 10.0  # how long a reader that does not read is waited for once the program is over
+PIPE_SIZE = 1024 * 1024
+_F_SETPIPE_SZ = 1031  # Linux: fcntl(2)
+
+
+def output_pipe() -> "tuple[int, int]":
+    """A pipe as large as the system lets an ordinary user have, so that a burst does not stop the program."""
+    import fcntl
+
+    reader, writer = os.pipe()
+    try:
+        fcntl.fcntl(writer, _F_SETPIPE_SZ, PIPE_SIZE)
+    except OSError:
+        pass  # the user's budget of pipe memory is spent; the default size works as well
+    return reader, writer
+
+
+def supervise(child: int, relays: "Sequence[Relay]", signals: "Signals", monotonic: "Callable[[], float]") -> int:
+    """Runs until the program has ended and its output is copied; returns its wait status (``os.wait``)."""
+    status = None  # type: int | None
+    ended = 0.0
+    while True:
+        timeout = None
+        if status is not None:
+            left = _time_left(relays, monotonic() - ended)
+            if left <= 0:
+                for relay in relays:
+                    relay.drain(PIPE_SIZE)
+                return status
+            timeout = left * 1000
+        ready = _poll(relays, signals.wake_fd, timeout)
+        if signals.wake_fd in ready:
+            signals.drain()
+            found = _reap(child)
+            if found is not None:
+                status, ended = found, monotonic()
+
+
+def _time_left(relays: "Sequence[Relay]", since_end: float) -> float:
+    """Seconds that the copying may still take; 0 when there is nothing left to copy."""
+    if any(relay.waiting for relay in relays):
+        return READER_SECONDS - since_end
+    if any(relay.source is not None for relay in relays):
+        return ORPHAN_SECONDS - since_end
+    return 0.0
+
+
+def _poll(relays: "Sequence[Relay]", wake_fd: int, timeout: "float | None") -> "set[int]":
+    """Waits for something to do, does the copying, and returns the descriptors that were ready."""
+    poll = select.poll()
+    poll.register(wake_fd, select.POLLIN)
+    for relay in relays:
+        if relay.waiting and relay.sink is not None:
+            poll.register(relay.sink, select.POLLOUT)
+        elif relay.source is not None:
+            poll.register(relay.source, select.POLLIN)
+    ready = {fd for fd, _ in poll.poll(timeout)}
+    for relay in relays:
+        if relay.waiting and relay.sink in ready:
+            relay.write()
+        elif not relay.waiting and relay.source in ready:
+            relay.read()
+    return ready
+
+
+def _reap(program: int) -> "int | None":
+    """Collects every child that has ended, adopted ones too; the program's status if it is among them."""
+    status = None
+    while True:
+        try:
+            child, wait_status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return status
+        if child == 0:
+            return status
+        if child == program:
+            status = wait_status

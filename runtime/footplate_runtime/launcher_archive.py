@@ -1,0 +1,53 @@
+"""Writes the launcher as one file: a zipapp of the ``footplate_run`` sources.
+
+The file starts the launcher when it is executed by any Python from 3.6 on, and makes ``import footplate_run`` work when
+it is on ``PYTHONPATH``. The same sources give the same bytes. Members are stored, not deflated: zipimport then needs no
+zlib and starts faster. Byte code is left out, for the image's Python version is not known.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import footplate_run
+
+_SHEBANG = b"#!/usr/bin/env python3\n"
+_MAIN = b"import sys\n\nfrom footplate_run.__main__ import main\n\nsys.exit(main())\n"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time that a zip can hold
+
+
+def write_launcher(target: Path) -> None:
+    """Writes the zipapp to ``target`` (mode 0755) under a temporary name, then renames it into place.
+
+    The folder of ``target`` is made when it is missing. Raises OSError when it cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fd, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(_SHEBANG)
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                archive.writestr(_member("__main__.py"), _MAIN)
+                for source in _sources():
+                    archive.writestr(_member(f"footplate_run/{source.name}"), source.read_bytes())
+            file.flush()
+            os.fchmod(fd, 0o755)  # the user's container may run under another uid
+            os.fsync(fd)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sources() -> list[Path]:
+    return sorted(Path(path) for folder in footplate_run.__path__ for path in Path(folder).glob("*.py"))
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name, _EPOCH)
+    member.external_attr = 0o644 << 16
+    return member
