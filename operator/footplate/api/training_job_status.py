@@ -7,17 +7,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from footplate.api.base import Schema, Time
+from footplate.api.base import MetricValue, Schema
 from footplate.api.conditions import Conditions
 from footplate.api.phases import Phase
-
-Count = Annotated[int, Field(ge=0)]
+from footplate.api.scalars import Count, Message, PositiveInt, Reason, Time
 
 
 class Attempt(Schema):
     """One start of all of a job's pods."""
 
-    number: Annotated[int, Field(ge=1)]
+    number: PositiveInt
     """1 for the first start, then 2, 3, …"""
     start_time: Time | None = None
     """When all replicas of the attempt ran; absent if they never did."""
@@ -25,9 +24,9 @@ class Attempt(Schema):
     """The node of the replica that decided the attempt."""
     end_time: Time | None = None
     """When the attempt was over; absent while it is not."""
-    reason: Annotated[str, Field(max_length=128)] | None = None
+    reason: Reason | None = None
     """Why it ended, as one stable CamelCase word."""
-    message: Annotated[str, Field(max_length=4096)] | None = None
+    message: Message | None = None
     """Why it ended, as a sentence for a person."""
     exit_code: Annotated[int, Field(ge=0, le=255)] | None = None
     """The exit code of the replica that decided the attempt; 128 + n if signal n ended it."""
@@ -53,7 +52,7 @@ class UsedEnvironment(Schema):
 
     name: Annotated[str, Field(max_length=253)] | None = None
     """The Environment; absent when the job names an image."""
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: PositiveInt | None = None
     """The version of the Environment."""
     image: Annotated[str, Field(max_length=1024)] | None = None
     """The image, by digest where it is known."""
@@ -79,23 +78,12 @@ class Run(Schema):
     """sha256:<hex> of manifest.json, which names every output with its size and digest."""
 
 
-class MetricValue(Schema):
-    """The latest value of a metric."""
-
-    value: Annotated[float | str, Field(union_mode="smart")]
-    """A number, or one of the strings NaN, Infinity and -Infinity."""
-    step: int | None = None
-    """The step that the program gave with it."""
-    time: Time | None = None
-    """When it was logged."""
-
-
 class RegisteredVersion(Schema):
     """A model that the job registered."""
 
     name: Annotated[str, Field(max_length=255)]
     """The model's name."""
-    version: Annotated[int, Field(ge=1)]
+    version: PositiveInt
     """The version that it got."""
 
 
@@ -113,9 +101,9 @@ class TrainingJobStatus(Schema):
 
     phase: Phase | None = None
     """Preparing, Queued, Scaling, Running, Finalizing, Completed, Failed, Canceled or Suspended."""
-    reason: Annotated[str, Field(max_length=128)] | None = None
+    reason: Reason | None = None
     """Why the job is in this phase, as one stable CamelCase word."""
-    message: Annotated[str, Field(max_length=4096)] | None = None
+    message: Message | None = None
     """The same as a sentence for a person: what happens, what is waited for, what went wrong."""
     attempt: Count = 0
     """The number of the newest attempt; 0 before the first."""
@@ -123,6 +111,8 @@ class TrainingJobStatus(Schema):
     """The last 10 attempts, oldest first."""
     retries: RetryCounts | None = None
     """How much of the budgets of spec.retry is spent."""
+    earlier_running_seconds: Count = 0
+    """How many seconds the attempts ran that are no longer listed; counts towards timeoutSeconds."""
     replicas: Annotated[Mapping[str, ReplicaCounts], Field(max_length=8)] = {}
     """The replicas of the newest attempt by role."""
     gpus: Count | None = None
@@ -147,11 +137,5 @@ class TrainingJobStatus(Schema):
     """When the job became Completed, Failed or Canceled."""
     observed_generation: Count | None = None
     """The generation of the spec that this status is about."""
-    conditions: Annotated[
-        Conditions,
-        Field(
-            max_length=16,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-        ),
-    ] = ()
+    conditions: Conditions = ()
     """Admitted, EnvironmentReady, Running, OutputsPersisted, Complete, Failed and NotResponding."""

@@ -22,7 +22,7 @@ def running_seconds(attempts: Sequence[Attempt], earlier: float, now: datetime) 
 
 
 def timeout_in(job: TrainingJob, now: datetime) -> float:
-    """Seconds until timeoutSeconds is over; zero or less when it is."""
+    """Seconds from `now`, until which the programs have run, to the end of timeoutSeconds; negative when it is over."""
     return job.spec.timeout_seconds - running_seconds(job.status.attempts, job.status.earlier_running_seconds, now)
 
 

@@ -13,7 +13,7 @@ from footplate.jobs.observe import PodView
 from footplate.jobs.scene import Event, Plan, Scene, deletions, fail, soonest
 from footplate.jobs.start import children
 from footplate.jobs.status import StatusEditor
-from footplate.jobs.text import count, size
+from footplate.jobs.text import byte_size, plural
 
 SETTLE_SECONDS = 5.0  # a reason for waiting is told once it has lasted; pods that start at once cost no write
 
@@ -29,6 +29,9 @@ def judge(scene: Scene) -> Plan:
         if spec.suspend:
             return _stop(scene, Cause.SUSPENDED)
     failure = first_failure(scene.pods, scene.gone)
+    until = failure.time if failure and failure.time else scene.now
+    if not ended_well and deadline.timeout_in(scene.job, until) <= 0:
+        return _stop(scene, Cause.TIMEOUT)  # the pods that it deletes fail later than this, and are not the cause
     if failure is not None:
         return _stop_for(scene, failure)
     vanished = [
@@ -39,8 +42,6 @@ def judge(scene: Scene) -> Plan:
             scene,
             Diagnosis(Cause.NODE_LOST, f"the pod of {vanished[0]} is no longer there", vanished[0], time=scene.now),
         )
-    if not ended_well and deadline.timeout_in(scene.job, scene.now) <= 0:
-        return _stop(scene, Cause.TIMEOUT)
     if _all_started(scene):
         return _finalizing(scene) if ended_well else _running(scene)
     return _starting(scene)
@@ -73,7 +74,7 @@ def _complete(scene: Scene) -> Plan:
     where = run.uri if run else ""
     editor.close_attempt(scene.attempt, "Completed")
     editor.condition("Running", False, "Completed").condition("Complete", True, "Completed")
-    editor.phase(Phase.COMPLETED, "Completed", f"{count(files, 'file')} ({size(size)}) in {where}").completion()
+    editor.phase(Phase.COMPLETED, "Completed", f"{plural(files, 'file')} ({byte_size(size)}) in {where}").completion()
     return Plan(editor.build(), after=0.1)
 
 
@@ -96,7 +97,7 @@ def _stop_sentence(scene: Scene, cause: Cause) -> str:
 def _stopping(scene: Scene, doomed: Sequence[PodView], reason: str, sentence: str) -> Plan:
     """Pods are ending and their agents upload: wait for them, and force those on dead nodes."""
     waiting_for = [p for p in scene.existing if p.live]
-    message = f"{sentence}; saving the outputs of {count(len(waiting_for), 'replica')}"
+    message = f"{sentence}; saving the outputs of {plural(len(waiting_for), 'replica')}"
     editor = scene.editor().phase(Phase.FINALIZING, reason, message)
     editor.condition("Running", False, reason)
     return Plan(
@@ -172,7 +173,7 @@ def _starting(scene: Scene) -> Plan:
     total = len(scene.replicas())
     if settled or scene.job.status.phase != Phase.SCALING or scene.missing():
         reason = stop.reason if stop and settled else "PodsStarting"
-        message = stop.message if stop and settled else f"{running} of {count(total, 'replica')} started"
+        message = stop.message if stop and settled else f"{running} of {plural(total, 'replica')} started"
         editor.phase(Phase.SCALING, reason, message)
     wait = SETTLE_SECONDS - oldest if not settled else None
     return Plan(editor.build(), create=children(scene, scene.attempt, scene.missing()), after=soonest(left, wait))
@@ -188,7 +189,7 @@ def _start_timeout(scene: Scene, stop: Waiting | None) -> Diagnosis:
 def _running(scene: Scene) -> Plan:
     running = sum(p.train.running for p in scene.pods)
     ended = sum(p.train.terminated for p in scene.pods)
-    message = f"{running} of {count(len(scene.pods), 'replica')} running"
+    message = f"{running} of {plural(len(scene.pods), 'replica')} running"
     if ended:
         message += f", {ended} succeeded"
     editor = scene.editor().phase(Phase.RUNNING, "AllReplicasRunning", message)
@@ -215,7 +216,7 @@ def _finalizing(scene: Scene) -> Plan:
     agent = scene.observed.agent
     message = "the program has ended; its outputs are being uploaded"
     if agent is not None and agent.pending_files:
-        message = f"uploading outputs: {count(agent.pending_files, 'file')} ({size(agent.pending_bytes)}) left"
+        message = f"uploading outputs: {plural(agent.pending_files, 'file')} ({byte_size(agent.pending_bytes)}) left"
     editor = scene.editor().phase(Phase.FINALIZING, "UploadingOutputs", message)
     editor.condition("Running", False, "UploadingOutputs")
     return Plan(editor.build(), after=scene.context.poll_seconds)

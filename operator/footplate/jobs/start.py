@@ -15,7 +15,7 @@ from footplate.jobs.pods import desired_pod
 from footplate.jobs.scene import Plan, Scene, deletions, fail
 from footplate.jobs.services import headless_service
 from footplate.jobs.status import StatusEditor
-from footplate.jobs.text import count
+from footplate.jobs.text import plural
 
 LOOK_AGAIN_SECONDS = 5.0
 
@@ -29,7 +29,7 @@ def start(scene: Scene) -> Plan:
         editor = scene.editor().phase(
             Phase.SCALING,
             "Restarting",
-            f"waiting for {count(len(leftovers), 'pod')} of earlier attempts to go",
+            f"waiting for {plural(len(leftovers), 'pod')} of earlier attempts to go",
         )
         return Plan(
             editor.build(),
@@ -42,7 +42,7 @@ def start(scene: Scene) -> Plan:
     editor.run_uri(run_uri(scene.job, scene.context))
     editor.replicas(scene.framework.roles(scene.job.spec), ())
     editor.condition("EnvironmentReady", True, "ImageReady").condition("Admitted", True, "NoPool")
-    editor.phase(Phase.SCALING, "PodsStarting", f"0 of {count(len(replicas), 'replica')} started")
+    editor.phase(Phase.SCALING, "PodsStarting", f"0 of {plural(len(replicas), 'replica')} started")
     return Plan(editor.build(), create=children(scene, attempt, replicas), after=LOOK_AGAIN_SECONDS)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-def count(number: int, noun: str) -> str:
+def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def size(number: int) -> str:
+def byte_size(number: int) -> str:
     """Bytes as people read them: 81234 is 81.2 kB."""
     value, unit = float(number), "B"
     for larger in ("kB", "MB", "GB", "TB"):

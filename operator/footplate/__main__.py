@@ -1,0 +1,105 @@
+"""`python -m footplate`: the operator. Leads by a Lease, watches through kopf, stops cleanly on SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import platform
+import signal
+import sys
+from pathlib import Path
+
+import kopf
+
+from footplate import __version__, handlers
+from footplate.app import Operator, connected, together
+from footplate.engine.clock import SystemClock
+from footplate.health import HealthServer
+from footplate.kube.lease import LeaderLease
+from footplate.settings import Settings, SettingsError, load
+
+log = logging.getLogger("footplate")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m footplate", description=__doc__)
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=os.environ.get("FOOTPLATE_CONFIG"),
+        help="the settings, a YAML file (default: $FOOTPLATE_CONFIG)",
+    )
+    parser.add_argument("--verbose", action="store_true", help="log what is done, not only what happened")
+    parser.add_argument("--version", action="version", version=f"footplate {__version__}")
+    arguments = parser.parse_args()
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+    )
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    if arguments.config is None:
+        parser.error("the settings are missing: give --config FILE or set FOOTPLATE_CONFIG")
+    try:
+        settings = load(Path(arguments.config))
+    except SettingsError as error:
+        sys.stderr.write(f"footplate: {error}\n")
+        return 2
+    return asyncio.run(serve(settings))
+
+
+async def serve(settings: Settings) -> int:
+    """Until SIGTERM, or until leadership is lost; 0 after a clean stop, 1 otherwise."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    clock = SystemClock()
+    async with connected(settings, clock) as client:
+        operator = Operator(client, settings, clock)
+        health = HealthServer(settings.health_port, operator.queue, operator.sweeps, operator.metrics, clock)
+        await health.start()
+        identity = f"{platform.node()}_{os.getpid()}"
+        lease = LeaderLease(client, "footplate-operator", settings.operator_namespace, identity, clock)
+        work = asyncio.ensure_future(lead(operator, lease))
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+                log.error("leadership is lost; another operator may lead")
+            return 1 if work.done() else 0
+        finally:
+            stopping.cancel()
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            if settings.leader_election:
+                await lease.release()
+            await health.stop()
+
+
+async def lead(operator: Operator, lease: LeaderLease) -> None:
+    """Wait to lead, then run. kopf starts on the leader only."""
+    if not operator.settings.leader_election:
+        await together(operator.run(), watch(operator))
+        return
+    await lease.acquire()
+    log.info("leading")
+    await together(operator.run(), watch(operator), lease.hold())
+
+
+async def watch(operator: Operator) -> None:
+    """kopf's watches of our kinds and pods."""
+    namespaces = operator.settings.namespaces
+    await kopf.operator(
+        registry=handlers.registry(operator.watched),
+        settings=handlers.settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

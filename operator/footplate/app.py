@@ -1,0 +1,124 @@
+"""The operator put together: stores, queue, workers, sweeps, health, and kopf as the source of events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import prometheus_client
+
+from footplate.engine.clock import Clock
+from footplate.engine.keys import Key
+from footplate.engine.queue import WorkQueue
+from footplate.engine.result import Result
+from footplate.engine.sweep import Sweep
+from footplate.engine.workers import work
+from footplate.environments.builders import Builder
+from footplate.environments.reconcile import EnvironmentReconciler
+from footplate.jobs.agents import AgentPoller
+from footplate.jobs.context import Context, StoreAddress
+from footplate.jobs.reconcile import JobReconciler
+from footplate.kube.client import KubeClient
+from footplate.kube.events import Recorder
+from footplate.metrics import OperatorMetrics
+from footplate.settings import Settings
+from footplate.watched import Lister, Watched
+
+log = logging.getLogger(__name__)
+
+
+class Operator:
+    """One running operator. `run` returns only when it is cancelled or one of its parts has failed."""
+
+    def __init__(self, client: KubeClient, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.queue = WorkQueue(clock, random.Random())
+        self.watched = Watched(self.queue, clock, settings.operator_namespace)
+        self.metrics = OperatorMetrics(prometheus_client.CollectorRegistry())
+        self._client = client
+        self._clock = clock
+        self._agents = AgentPoller(clock, settings.poll_seconds)
+        self._jobs = JobReconciler(
+            client=client,
+            jobs=self.watched.jobs,
+            pods=self.watched.pods,
+            environments=self.watched.environments,
+            agents=self._agents,
+            recorder=Recorder(client, clock=clock),
+            context=context_of(settings),
+            curated_namespace=settings.operator_namespace,
+            clock=clock,
+        )
+        self._environments = EnvironmentReconciler(
+            client, self.watched.environments, self.watched.builds, builder_of(settings), clock
+        )
+        self.sweeps = self._make_sweeps(Lister(client, settings.namespaces))
+
+    def _make_sweeps(self, lister: Lister) -> list[Sweep[Any]]:
+        watched, seconds = self.watched, self.settings.sweep_seconds
+        clock, rng = self._clock, random.Random()
+        return [
+            Sweep(lister.environments, watched.environments, watched.enqueue_environment, clock, rng, seconds),
+            Sweep(lister.pods, watched.pods, watched.enqueue_owner, clock, rng, seconds),
+            Sweep(lister.builds, watched.builds, watched.enqueue_owner, clock, rng, seconds),
+            Sweep(lister.jobs, watched.jobs, watched.enqueue_job, clock, rng, seconds),
+        ]
+
+    async def reconcile(self, key: Key) -> Result:
+        if key.kind == "TrainingJob":
+            return await self._jobs.reconcile(key)
+        return await self._environments.reconcile(key)
+
+    async def run(self) -> None:
+        """List everything once, so that nothing is judged by what has not been seen yet; then work and keep sweeping."""
+        for sweep in self.sweeps:
+            await sweep.once()
+        log.info("%d jobs, %d pods in the cluster", len(self.watched.jobs), len(self.watched.pods))
+        try:
+            await together(
+                work(self.queue, self.reconcile, self.settings.workers, observer=self.metrics, clock=self._clock),
+                *(sweep.run() for sweep in self.sweeps),
+            )
+        finally:
+            await self._agents.close()
+
+
+async def together(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run all until one ends; then cancel the rest and pass on what went wrong."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def context_of(settings: Settings) -> Context:
+    store = settings.store
+    return Context(
+        store=StoreAddress(store.uri, store.secret_name, store.endpoint, store.region),
+        runtime_image=settings.runtime_image,
+        poll_seconds=settings.poll_seconds,
+    )
+
+
+def builder_of(settings: Settings) -> Builder | None:
+    builder = settings.builder
+    return Builder(builder.image, builder.command, builder.env) if builder.image else None
+
+
+@contextlib.asynccontextmanager
+async def connected(settings: Settings, clock: Clock) -> AsyncIterator[KubeClient]:
+    """A client of the cluster that KUBECONFIG, or the pod that we run in, names."""
+    client = await KubeClient.connect(qps=settings.qps, burst=settings.burst, clock=clock)
+    try:
+        yield client
+    finally:
+        await client.close()

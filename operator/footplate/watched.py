@@ -1,0 +1,110 @@
+"""All that the operator watches: what an event does to the stores, and which keys it puts into the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from footplate.constants import LABEL_ENVIRONMENT, LABEL_JOB, MANAGED_SELECTOR
+from footplate.engine.clock import Clock
+from footplate.engine.queue import WorkQueue
+from footplate.engine.store import Store
+from footplate.environments.observe import BuildPodView, EnvironmentView, build_pod_view, environment_view
+from footplate.jobs.observe import PodView, pod_view
+from footplate.jobs.reconcile import JobView, job_view
+from footplate.jobs.scene import TERMINAL
+from footplate.kube.client import KubeClient
+from footplate.kube.resources import ENVIRONMENTS, PODS, TRAINING_JOBS, Resource
+
+Json = Mapping[str, Any]
+
+
+class Watched:
+    """The stores of watched objects. Each `on_*` takes a watch event's type (None: of the first list) and object."""
+
+    def __init__(self, queue: WorkQueue, clock: Clock, curated_namespace: str) -> None:
+        self.queue = queue
+        self.jobs: Store[JobView] = Store(clock)
+        self.pods: Store[PodView] = Store(clock)
+        self.environments: Store[EnvironmentView] = Store(clock)
+        self.builds: Store[BuildPodView] = Store(clock)
+        self._curated = curated_namespace
+
+    def on_job(self, event: str | None, body: Json) -> None:
+        view = job_view(body)
+        if event == "DELETED":
+            self.jobs.remove(view)
+            self.pods.forget_gone(view.uid)
+            self.queue.add(view.key)
+        elif self.jobs.put(view):
+            self.queue.add(view.key)
+
+    def on_pod(self, event: str | None, body: Json) -> None:
+        labels = body["metadata"].get("labels") or {}
+        if LABEL_JOB in labels:
+            self._on_replica(event, pod_view(body))
+        elif LABEL_ENVIRONMENT in labels:
+            self._on_build(event, build_pod_view(body))
+
+    def _on_replica(self, event: str | None, view: PodView) -> None:
+        if event == "DELETED":
+            self.pods.remove(view)
+            self.enqueue_owner(view)
+        elif self.pods.put(view):
+            self.enqueue_owner(view)
+
+    def _on_build(self, event: str | None, view: BuildPodView) -> None:
+        if event == "DELETED":
+            self.builds.remove(view)
+            self.enqueue_owner(view)
+        elif self.builds.put(view):
+            self.enqueue_owner(view)
+
+    def on_environment(self, event: str | None, body: Json) -> None:
+        view = environment_view(body)
+        if event == "DELETED":
+            self.environments.remove(view)
+        elif not self.environments.put(view):
+            return
+        self.enqueue_environment(view)
+
+    def enqueue_job(self, view: JobView) -> None:
+        self.queue.add(view.key)
+
+    def enqueue_owner(self, view: PodView | BuildPodView) -> None:
+        if view.owner is not None:
+            self.queue.add(view.owner)
+
+    def enqueue_environment(self, view: EnvironmentView) -> None:
+        """The Environment itself, and the jobs that may be waiting for it."""
+        self.queue.add(view.key)
+        for job in self.jobs.values():
+            if job.environment == view.key.name and job.phase not in TERMINAL:
+                if view.key.namespace in (job.key.namespace, self._curated):
+                    self.queue.add(job.key)
+
+
+class Lister:
+    """Lists what the operator watches, as views, in the namespaces that it serves (none named: all)."""
+
+    def __init__(self, client: KubeClient, namespaces: Iterable[str]) -> None:
+        self._client = client
+        self._namespaces = tuple(namespaces)
+
+    async def jobs(self) -> list[JobView]:
+        return [job_view(body) for body in await self._list(TRAINING_JOBS)]
+
+    async def environments(self) -> list[EnvironmentView]:
+        return [environment_view(body) for body in await self._list(ENVIRONMENTS)]
+
+    async def pods(self) -> list[PodView]:
+        return [pod_view(body) for body in await self._list(PODS, f"{MANAGED_SELECTOR},{LABEL_JOB}")]
+
+    async def builds(self) -> list[BuildPodView]:
+        return [build_pod_view(b) for b in await self._list(PODS, f"{MANAGED_SELECTOR},{LABEL_ENVIRONMENT}")]
+
+    async def _list(self, resource: Resource, selector: str | None = None) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for namespace in self._namespaces or (None,):
+            found += await self._client.list(resource, namespace, label_selector=selector)
+        return found
