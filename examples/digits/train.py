@@ -8,11 +8,12 @@ import json
 from pathlib import Path
 
 import joblib
-from footplate_run import Run
 from sklearn.datasets import load_digits
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
+
+from footplate_run import Run
 
 SEED = 7
 
@@ -24,9 +25,7 @@ def load():
     x_train, x_rest, y_train, y_rest = train_test_split(
         images, digits, test_size=0.4, stratify=digits, random_state=SEED
     )
-    x_val, x_test, y_val, y_test = train_test_split(
-        x_rest, y_rest, test_size=0.5, stratify=y_rest, random_state=SEED
-    )
+    x_val, x_test, y_val, y_test = train_test_split(x_rest, y_rest, test_size=0.5, stratify=y_rest, random_state=SEED)
     return (x_train, y_train), (x_val, y_val), (x_test, y_test)
 
 
