@@ -1,31 +1,28 @@
-"""What all kinds share: the base of their models, metadata, and the scalar types of the Kubernetes API."""
+"""The base of all models, and the metadata that the API server gives to every object."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar
+from itertools import pairwise
+from typing import Any, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from footplate.api.rules import Rule
+from footplate.api.scalars import Number, Time
 from footplate.constants import API_VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A CEL rule of a schema (Kubernetes: Validation rules) and what a refused user is told to write instead."""
-
-    rule: str
-    message: str = ""
-    message_expression: str = ""  # a CEL expression that makes the message; `message` is used where it fails
 
 
 class Schema(BaseModel):
     """An object of the API: snake_case here, camelCase on the wire; what is not known is ignored when reading.
 
-    A field's docstring is its description in the CRD, hence what `kubectl explain` prints.
+    The docstring under a field is its description in the CRD, hence what `kubectl explain` prints.
+    `rules` are the object's CEL rules.
     """
 
     model_config = ConfigDict(
@@ -33,35 +30,55 @@ class Schema(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         extra="ignore",
+        defer_build=True,  # importing costs half; the first use of a model builds it
     )
 
     rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core))
+        docs = field_docs(cls)
+        for name, field in cls.model_fields.items():
+            if name in docs:
+                schema["properties"][field.alias or name]["description"] = docs[name]
+        if cls.rules:
+            schema["x-kubernetes-validations"] = [rule.to_json() for rule in cls.rules]
+        return schema
 
     def to_json(self) -> dict[str, Any]:
         """Exactly what goes to the API server: camelCase, absent instead of null."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def rfc3339(time: datetime) -> str:
-    """A time as Kubernetes writes it: UTC, whole seconds."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def field_docs(cls: type[BaseModel]) -> dict[str, str]:
+    """The docstrings under the fields of a class and its bases, by the field's name.
+
+    pydantic's `use_attribute_docstrings` would read them at every import, which costs a command line 100 ms
+    for nothing: only the CRDs need them.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if base is BaseModel or not issubclass(base, BaseModel):
+            continue
+        (body,) = ast.parse(inspect.getsource(base)).body
+        assert isinstance(body, ast.ClassDef)
+        for field, doc in pairwise(body.body):
+            match field, doc:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found[name] = inspect.cleandoc(text)
+    return found
 
 
-Time = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+class MetricValue(Schema):
+    """The latest value of a metric."""
 
-# Kubernetes: resource.Quantity, without negative ones. A bare number is accepted, as Kubernetes does.
-QUANTITY_PATTERN = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
-Quantity = Annotated[
-    str,
-    Field(coerce_numbers_to_str=True),
-    WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": QUANTITY_PATTERN, "maxLength": 32}),
-]
-
-DNS_LABEL_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-DNS_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_NAME_PATTERN)]
-SecretName = ObjectName
-Sha256 = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")]
+    value: Number
+    """A number, or one of the strings NaN, Infinity and -Infinity."""
+    step: int | None = None
+    """The step that the program gave with it."""
+    time: Time | None = None
+    """When it was logged."""
 
 
 class OwnerReference(Schema):

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from footplate.api.base import Schema, Time
+from footplate.api.base import Schema
+from footplate.api.scalars import Time, list_map
 
 # TrainingJob
 ADMITTED = "Admitted"
@@ -44,7 +45,7 @@ class Condition(Schema):
     """The generation of the object that was looked at."""
 
 
-Conditions = tuple[Condition, ...]
+Conditions = Annotated[tuple[Condition, ...], Field(max_length=16, json_schema_extra=list_map("type"))]
 
 
 def get_condition(conditions: Sequence[Condition], type_: str) -> Condition | None:
@@ -60,7 +61,7 @@ def set_condition(
     message: str,
     now: datetime,
     generation: int | None = None,
-) -> Conditions:
+) -> tuple[Condition, ...]:
     """`conditions` with that one in place of its like, or added at the end.
 
     `last_transition_time` becomes `now` only when the status changes, as `kubectl wait` and people read it. A message

@@ -7,16 +7,33 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from footplate.api.base import Resource, Schema, Time
+from footplate.api.base import Resource, Schema
 from footplate.api.conditions import Conditions
+from footplate.api.rules import Rule, exactly_one
+from footplate.api.scalars import Count, ImageName, PositiveInt, Sha256, Time, list_map
 
 Requirement = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
 class EnvironmentSpec(Schema):
-    """Exactly one of image, pip, conda and dockerfile. A change makes a new version; the same content never builds twice."""
+    """Exactly one of image, pip, conda and dockerfile. A change makes a new version; no content builds twice."""
 
-    image: Annotated[str, Field(max_length=1024, pattern=r"^[^\s]+$")] | None = None
+    rules = (
+        exactly_one(
+            ("image", "pip", "conda", "dockerfile"),
+            "an environment needs exactly one of image, pip, conda and dockerfile, e.g. pip: [numpy, scikit-learn]",
+        ),
+        Rule(
+            "!has(self.baseImage) || has(self.pip) || has(self.conda)",
+            "baseImage goes with pip or conda: remove it, or write FROM in the dockerfile",
+        ),
+        Rule(
+            "!has(self.python) || has(self.pip)",
+            "python goes with pip: remove it, or name python in the conda file or the dockerfile",
+        ),
+    )
+
+    image: ImageName | None = None
     """A ready image; nothing is built."""
     pip: Annotated[tuple[Requirement, ...], Field(min_length=1, max_length=1024)] | None = None
     """Requirements as in requirements.txt, installed on baseImage."""
@@ -24,7 +41,7 @@ class EnvironmentSpec(Schema):
     """An environment.yml, installed on baseImage."""
     dockerfile: Annotated[str, Field(min_length=1, max_length=262144)] | None = None
     """A Dockerfile, built as it is."""
-    base_image: Annotated[str, Field(max_length=1024, pattern=r"^[^\s]+$")] | None = None
+    base_image: ImageName | None = None
     """The image that pip or conda installs on; default: the operator's."""
     python: Annotated[str, Field(max_length=16, pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] | None = None
     """The Python version, e.g. 3.11; default: the one of baseImage."""
@@ -35,9 +52,9 @@ class EnvironmentSpec(Schema):
 class EnvironmentVersion(Schema):
     """One content of the Environment and the image made of it."""
 
-    number: Annotated[int, Field(ge=1)]
+    number: PositiveInt
     """1, 2, …"""
-    content_hash: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")]
+    content_hash: Sha256
     """The hash of all that decides the image."""
     image: Annotated[str, Field(max_length=1024)] | None = None
     """The image by digest; absent while it is not built."""
@@ -54,23 +71,14 @@ class EnvironmentStatus(Schema):
 
     versions: Annotated[
         tuple[EnvironmentVersion, ...],
-        Field(
-            max_length=256,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["number"]},
-        ),
+        Field(max_length=256, json_schema_extra=list_map("number")),
     ] = ()
     """The versions, oldest first."""
-    latest_version: Annotated[int, Field(ge=1)] | None = None
+    latest_version: PositiveInt | None = None
     """The number of the newest version that is ready."""
-    observed_generation: Annotated[int, Field(ge=0)] | None = None
+    observed_generation: Count | None = None
     """The generation of the spec that this status is about."""
-    conditions: Annotated[
-        Conditions,
-        Field(
-            max_length=16,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-        ),
-    ] = ()
+    conditions: Conditions = ()
     """Ready and Building."""
 
 
@@ -79,6 +87,4 @@ class Environment(Resource):
 
     kind: Literal["Environment"] = "Environment"
     spec: EnvironmentSpec
-    """What is in it."""
     status: EnvironmentStatus = EnvironmentStatus()
-    """The versions so far."""

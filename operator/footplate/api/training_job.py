@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from footplate.api.base import Resource
+from footplate.api.training_job_rules import NAME_RULES
 from footplate.api.training_job_spec import TrainingJobSpec
 from footplate.api.training_job_status import TrainingJobStatus
 
@@ -14,8 +15,8 @@ __all__ = ["TrainingJob", "TrainingJobSpec", "TrainingJobStatus"]
 class TrainingJob(Resource):
     """A training job. It runs once: to run again, create another under a new name."""
 
+    rules = NAME_RULES
+
     kind: Literal["TrainingJob"] = "TrainingJob"
     spec: TrainingJobSpec
-    """What to run, on what, with what."""
     status: TrainingJobStatus = TrainingJobStatus()
-    """What became of it so far."""

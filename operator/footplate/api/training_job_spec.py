@@ -5,13 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from footplate.api.base import ObjectName, Quantity, Schema, SecretName, Sha256
+from footplate.api.base import Schema
+from footplate.api.registered_model import ModelFramework
+from footplate.api.rules import Rule, exactly_one
+from footplate.api.scalars import (
+    Count,
+    DataUri,
+    ImageName,
+    ModelName,
+    ObjectName,
+    OutputPath,
+    PositiveInt,
+    Quantity,
+    RelativePath,
+    Scalar,
+    Sha256,
+    list_map,
+)
+from footplate.api.training_job_rules import SPEC_RULES
 
-PositiveInt = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
-Seconds = Annotated[int, Field(ge=0)]
+Seconds = Annotated[int, Field(ge=1)]
+Word = Annotated[str, Field(max_length=4096)]
+ProcessesPerNode = Annotated[
+    PositiveInt | Literal["auto"],
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "minimum": 1, "pattern": "^auto$", "maxLength": 4}),
+]
 
 
 class EnvironmentRef(Schema):
@@ -26,19 +46,21 @@ class EnvironmentRef(Schema):
 class GitSource(Schema):
     """Code from a git repository."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2048)]
-    """What `git clone` takes: https://, ssh:// or file://."""
-    revision: Annotated[str, Field(min_length=1, max_length=256)] = "HEAD"
+    url: Annotated[
+        str, Field(max_length=2048, pattern=r"^((https?|ssh|git|file)://.+|[-A-Za-z0-9_.]+@[-A-Za-z0-9.]+:.+)$")
+    ]
+    """What `git clone` takes: https://, ssh://, git://, file:// or user@host:path."""
+    revision: Annotated[str, Field(max_length=256, pattern=r"^[^-\s]\S*$")] = "HEAD"
     """A branch, tag or commit; it is resolved to a commit once for all attempts."""
-    path: Annotated[str, Field(max_length=1024)] = ""
+    path: RelativePath = ""
     """The folder in the repository that becomes the working directory; default: its root."""
 
 
 class ArchiveSource(Schema):
     """Code from a .tar, .tar.gz or .zip file."""
 
-    uri: Annotated[str, Field(min_length=1, max_length=2048)]
-    """Where the archive is: https://, s3://, gs://, az:// or file://."""
+    uri: Annotated[str, Field(max_length=2048, pattern=r"^(https?|s3|gs|az|file)://.+$")]
+    """Where the archive is: https://, http://, s3://, gs://, az:// or file://."""
     sha256: Sha256 | None = None
     """Its SHA-256 as 64 hex digits; a file that differs is refused."""
 
@@ -53,12 +75,20 @@ class ConfigMapSource(Schema):
 class ImageSource(Schema):
     """Code that the image already holds."""
 
-    path: Annotated[str, Field(min_length=1, max_length=1024)]
-    """The folder in the image that is the working directory."""
+    path: Annotated[str, Field(max_length=1024, pattern=r"^/.*$")]
+    """The folder in the image, as an absolute path, that is the working directory."""
 
 
 class Source(Schema):
     """Where the code comes from: exactly one of git, archive, configMap and image."""
+
+    rules = (
+        exactly_one(
+            ("git", "archive", "configMap", "image"),
+            "source needs exactly one of git, archive, configMap and image, "
+            "e.g. source: {git: {url: 'https://example.com/repo.git'}}",
+        ),
+    )
 
     git: GitSource | None = None
     """A git repository."""
@@ -73,11 +103,26 @@ class Source(Schema):
 class Entrypoint(Schema):
     """What is run: a Python script, or a command."""
 
-    script: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    rules = (
+        Rule(
+            "has(self.script) != has(self.command)",
+            "entrypoint needs exactly one of script and command, e.g. entrypoint: {script: train.py}",
+        ),
+        Rule(
+            "!has(self.args) || size(self.args) == 0 || has(self.script)",
+            "args go with script: write them into command, e.g. command: [python, train.py, --epochs, '10']",
+        ),
+        Rule(
+            "self.launcher || has(self.command)",
+            "launcher: false needs a command: a script is started by the launcher",
+        ),
+    )
+
+    script: Annotated[RelativePath, Field(min_length=1)] | None = None
     """A Python script, relative to the source."""
-    args: Annotated[tuple[Annotated[str, Field(max_length=4096)], ...], Field(max_length=256)] = ()
+    args: Annotated[tuple[Word, ...], Field(max_length=256)] = ()
     """Arguments of the script. $(inputs.NAME), $(outputs) and $(job) are replaced."""
-    command: Annotated[tuple[Annotated[str, Field(max_length=4096)], ...], Field(min_length=1, max_length=256)] | None = None
+    command: Annotated[tuple[Word, ...], Field(min_length=1, max_length=256)] | None = None
     """A program and its arguments, instead of a script. The same words are replaced."""
     launcher: bool = True
     """false: the command is started without Footplate's launcher, for images that have no Python; needs a command."""
@@ -99,7 +144,7 @@ class Resources(Schema):
 class PyTorch(Schema):
     """One torchrun a node (PyTorch: torchrun)."""
 
-    processes_per_node: PositiveInt | Literal["auto"] = "auto"
+    processes_per_node: ProcessesPerNode = "auto"
     """Processes on each node; auto: one a GPU, or one without GPUs."""
     backend: Literal["nccl", "gloo", "mpi"] | None = None
     """What torch.distributed communicates with; default: nccl with GPUs, gloo without."""
@@ -110,7 +155,7 @@ class PyTorch(Schema):
 class MPI(Schema):
     """One mpirun over all nodes: Horovod, mpi4py, Chainer."""
 
-    processes_per_node: PositiveInt | Literal["auto"] = "auto"
+    processes_per_node: ProcessesPerNode = "auto"
     """Processes (slots) on each node; auto: one a GPU, or one without GPUs."""
     implementation: Literal["OpenMPI", "MPICH", "Intel"] = "OpenMPI"
     """The MPI that the image holds."""
@@ -132,6 +177,13 @@ class TensorFlow(Schema):
 class Distribution(Schema):
     """How the program is started on several nodes: at most one of pytorch, mpi and tensorflow."""
 
+    rules = (
+        Rule(
+            "[has(self.pytorch), has(self.mpi), has(self.tensorflow)].filter(given, given).size() <= 1",
+            "distribution takes one of pytorch, mpi and tensorflow: remove the others",
+        ),
+    )
+
     pytorch: PyTorch | None = None
     """torchrun on every node."""
     mpi: MPI | None = None
@@ -143,11 +195,20 @@ class Distribution(Schema):
 class Input(Schema):
     """Data that is there before the program starts, at inputs/NAME: exactly one of uri, dataset and model."""
 
+    rules = (
+        exactly_one(
+            ("uri", "dataset", "model"),
+            "an input needs exactly one of uri, dataset and model, e.g. {name: digits, uri: 's3://data/digits/'}",
+        ),
+    )
+
     name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9_][-A-Za-z0-9_.]*$")]
     """The name under inputs/, and in $(inputs.NAME)."""
-    uri: Annotated[str, Field(max_length=2048, pattern=r"^(https?|s3|gs|az|pvc|file)://.+$")] | None = None
+    uri: DataUri | None = None
     """Where the data is: https://, http://, s3://, gs://, az://, pvc:// or file://; a trailing slash means a folder."""
-    dataset: Annotated[str, Field(max_length=300, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]*)?$")] | None = None
+    dataset: (
+        Annotated[str, Field(max_length=300, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]*)?$")] | None
+    ) = None
     """A Dataset as name or name:version; default: its latest version."""
     model: Annotated[str, Field(max_length=300, pattern=r"^[A-Za-z0-9][-A-Za-z0-9._]*(:[1-9][0-9]*)?$")] | None = None
     """A registered model as name or name:version; default: its latest version."""
@@ -155,15 +216,12 @@ class Input(Schema):
     """How it gets there: Download copies it before the program starts."""
 
 
-ModelFramework = Literal["Custom", "TensorFlow", "ScikitLearn", "Onnx", "TfKeras", "PyTorch", "Multi"]
-
-
 class ModelRegistration(Schema):
     """A model to register when the job has completed."""
 
-    name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9][-A-Za-z0-9._]*$")]
+    name: ModelName
     """The model; each registration makes its next version."""
-    path: Annotated[str, Field(max_length=1024, pattern=r"^outputs(/.*)?$")] = "outputs"
+    path: OutputPath = "outputs"
     """A file or folder under outputs."""
     framework: ModelFramework = "Custom"
     """What the model was made with."""
@@ -176,7 +234,7 @@ class OutputStore(Schema):
 
     uri: Annotated[str, Field(max_length=2048, pattern=r"^(s3|gs|az|file)://.+$")]
     """s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///folder."""
-    secret_name: SecretName | None = None
+    secret_name: ObjectName | None = None
     """A Secret of the job's namespace with the store's credentials."""
 
 
@@ -196,6 +254,13 @@ class Outputs(Schema):
 class Retry(Schema):
     """Budgets of restarts. A restart is a new attempt: all pods of the job start again."""
 
+    rules = (
+        Rule(
+            "!has(self.retryableExitCodes) || size(self.retryableExitCodes) == 0 || self.user > 0",
+            "retryableExitCodes without restarts to spend: set user to at least 1, or remove retryableExitCodes",
+        ),
+    )
+
     user: Annotated[int, Field(ge=0, le=1000)] = 0
     """Restarts after failures of the program."""
     infrastructure: Annotated[int, Field(ge=0, le=1000)] = 3
@@ -211,17 +276,30 @@ class Cleanup(Schema):
     """When the pods of an ended job are deleted."""
 
 
+_STRINGS = {"type": "object", "maxProperties": 64, "additionalProperties": {"type": "string", "maxLength": 32768}}
+POD_METADATA = {
+    "type": "object",
+    "properties": {
+        "labels": {**_STRINGS, "description": "Labels of every pod."},
+        "annotations": {**_STRINGS, "description": "Annotations of every pod."},
+    },
+}
+POD_SPEC = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
 class PodTemplate(Schema):
     """Merged by key into every pod of the job."""
 
-    metadata: Mapping[str, Any] = {}
+    metadata: Annotated[Mapping[str, Any], WithJsonSchema(POD_METADATA)] = {}
     """labels and annotations."""
-    spec: Mapping[str, Any] = {}
+    spec: Annotated[Mapping[str, Any], WithJsonSchema(POD_SPEC)] = {}
     """Any fields of a pod's spec: tolerations, volumes, containers by name, …"""
 
 
 class TrainingJobSpec(Schema):
     """What to run, on what, with what. Immutable but for suspend, cancel, cleanup and ttlSecondsAfterFinished."""
+
+    rules = SPEC_RULES
 
     experiment: Annotated[
         str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
@@ -229,13 +307,13 @@ class TrainingJobSpec(Schema):
     """Groups runs that are compared with each other."""
     environment: EnvironmentRef | None = None
     """The Environment whose image the program runs in; or else image."""
-    image: Annotated[str, Field(max_length=1024, pattern=r"^[^\s]+$")] | None = None
+    image: ImageName | None = None
     """The image that the program runs in, best by digest; or else environment."""
     source: Source | None = None
     """Where the code comes from; default: the image's working directory."""
     entrypoint: Entrypoint
     """What is run."""
-    parameters: Annotated[Mapping[str, bool | int | float | str], Field(max_length=256)] = {}
+    parameters: Annotated[Mapping[str, Scalar], Field(max_length=256)] = {}
     """Hyperparameters: recorded, and appended to the arguments as --name value, or --name alone for true."""
     compute_pool: ObjectName | None = None
     """The ComputePool to wait for; default: pods go to the scheduler at once."""
@@ -245,19 +323,21 @@ class TrainingJobSpec(Schema):
     """What each node needs."""
     distribution: Distribution | None = None
     """How the program is started on several nodes; default: one process on one node."""
-    inputs: Annotated[tuple[Input, ...], Field(max_length=64)] = ()
+    inputs: Annotated[tuple[Input, ...], Field(max_length=64, json_schema_extra=list_map("name"))] = ()
     """Data that is there before the program starts."""
-    register_models: Annotated[tuple[ModelRegistration, ...], Field(max_length=16)] = ()
+    register_models: Annotated[
+        tuple[ModelRegistration, ...], Field(max_length=16, json_schema_extra=list_map("name"))
+    ] = ()
     """Models to register when the job has completed."""
     outputs: Outputs = Outputs()
     """How what the program writes gets to the store."""
     retry: Retry = Retry()
     """Budgets of restarts."""
-    timeout_seconds: Annotated[int, Field(ge=1)] = 2592000
-    """How many seconds the job may run, all attempts together; time queued or suspended does not count. Default: 30 days."""
-    start_timeout_seconds: Annotated[int, Field(ge=1)] = 3600
+    timeout_seconds: Seconds = 2592000
+    """How many seconds the job may run, all attempts together; time queued or suspended does not count."""
+    start_timeout_seconds: Seconds = 3600
     """How many seconds from admission until all replicas must run."""
-    progress_timeout_seconds: Annotated[int, Field(ge=1)] | None = None
+    progress_timeout_seconds: Seconds | None = None
     """The job is NotResponding after so many seconds without output or metric; default: never."""
     suspend: bool = False
     """true: the pods go and the job waits; false again: the next attempt starts."""
@@ -265,7 +345,7 @@ class TrainingJobSpec(Schema):
     """true: the job stops for good; its outputs are kept. Cannot be undone."""
     cleanup: Cleanup = Cleanup()
     """What goes when the job has ended."""
-    ttl_seconds_after_finished: Seconds | None = None
+    ttl_seconds_after_finished: Count | None = None
     """The TrainingJob itself is deleted so many seconds after its end; default: never."""
     pod_template: PodTemplate = PodTemplate()
     """Merged by key into every pod of the job."""
