@@ -74,7 +74,7 @@ class Operator:
         return await self._environments.reconcile(key)
 
     async def run(self) -> None:
-        """List everything once, so that nothing is judged by what has not been seen yet; then work and keep sweeping."""
+        """List everything once, so that nothing is judged by what was not seen yet; then work and keep sweeping."""
         for sweep in self.sweeps:
             await sweep.once()
         log.info("%d jobs, %d pods in the cluster", len(self.watched.jobs), len(self.watched.pods))

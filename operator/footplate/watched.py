@@ -79,9 +79,9 @@ class Watched:
         """The Environment itself, and the jobs that may be waiting for it."""
         self.queue.add(view.key)
         for job in self.jobs.values():
-            if job.environment == view.key.name and job.phase not in TERMINAL:
-                if view.key.namespace in (job.key.namespace, self._curated):
-                    self.queue.add(job.key)
+            named = job.environment == view.key.name and view.key.namespace in (job.key.namespace, self._curated)
+            if named and job.phase not in TERMINAL:
+                self.queue.add(job.key)
 
 
 class Lister:

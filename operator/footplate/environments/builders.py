@@ -1,4 +1,4 @@
-"""The pod that builds an Environment's image: one contract for every builder (docs/architecture.md, "A builder"). Pure."""
+"""The pod that builds an Environment's image, the same for every builder (docs/architecture.md, "A builder"). Pure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,6 @@ def build_pod(environment: Environment, content: str, builder: Builder) -> dict[
                     "name": metadata.name,
                     "uid": metadata.uid,
                     "controller": True,
-                    "blockOwnerDeletion": True,
                 }
             ],
         },

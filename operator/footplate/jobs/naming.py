@@ -76,5 +76,4 @@ def owner_reference(job: TrainingJob) -> Mapping[str, object]:
         "name": job.metadata.name,
         "uid": job.metadata.uid,
         "controller": True,
-        "blockOwnerDeletion": True,
     }

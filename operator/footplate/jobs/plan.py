@@ -5,8 +5,8 @@ The steps, in order; each either gives the plan or passes on:
 1. A finished job is only cleaned up: its pods by policy, itself after its time to live.
 2. An attempt that is open (its pods exist or its start is on record) is judged: it has succeeded, it has failed, it is
    to be stopped (cancel, suspend, timeout), it waits for something, or it runs. A failed attempt first stops its other
-   replicas, so that all outputs reach the store, and is then *closed*: that is one write of the status and nothing else,
-   so a crash before or after it loses nothing. A closed attempt is never reopened.
+   replicas, so that all outputs reach the store, and is then *closed*: that is one write of the status and nothing
+   else, so a crash before or after it loses nothing. A closed attempt is never reopened.
 3. Without an open attempt the next one is started: the environment must be ready and the pods of earlier attempts
    gone; then everything is created at once under names that contain the attempt's number. Creating twice is harmless.
 

@@ -27,7 +27,7 @@ SHM_MOUNT = {
     "mountPath": "/dev/shm",
 }  # the kubelet's own is 64 MiB: too small for data loaders
 
-# Our two containers may do nothing but read and write the shared volume (Kubernetes: Pod Security Standards, restricted).
+# Our two containers only read and write the shared volume (Kubernetes: Pod Security Standards, restricted).
 RUNTIME_USER = 65532
 RESTRICTED = {
     "allowPrivilegeEscalation": False,

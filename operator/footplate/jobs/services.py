@@ -9,7 +9,7 @@ from footplate.jobs import naming
 
 
 def headless_service(job: TrainingJob) -> dict[str, Any]:
-    """`<role>-<index>.<job>.<namespace>.svc` for every replica, also before it is ready (Kubernetes: Headless Services)."""
+    """`<role>-<index>.<job>.<namespace>.svc` for every replica, ready or not (Kubernetes: Headless Services)."""
     name = job.metadata.name
     return {
         "apiVersion": "v1",

@@ -1,0 +1,111 @@
+"""What is created for a job, compared word by word with the files in manifests/."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from job_factory import CONTEXT, after, at, ddp, failed_pod, make_job, seen
+
+from footplate.api.environment import Environment
+from footplate.environments.builders import Builder, build_pod
+from footplate.environments.content_hash import content_hash
+from footplate.jobs.observe import EnvironmentImage, Observed
+from footplate.jobs.plan import plan
+
+MANIFESTS = Path(__file__).parent / "manifests"
+KUBERNETES = ("1.29", "1.34")  # the oldest and the newest that are supported
+
+TORCH = EnvironmentImage("torch", 3, "registry/torch@sha256:" + "0" * 64, {"NCCL_DEBUG": "WARN"})
+
+EVERYTHING: dict[str, Any] = {
+    "image": None,
+    "environment": {"name": "torch", "version": 3},
+    "experiment": "vision",
+    "source": {"git": {"url": "https://example.com/repo.git", "revision": "main", "path": "train"}},
+    "entrypoint": {"script": "train.py", "args": ["--data", "$(inputs.digits)"]},
+    "parameters": {"epochs": 10, "amp": True, "verbose": False, "learning-rate": 0.01},
+    "resources": {"cpu": "4", "memory": "16Gi", "gpu": 2, "sharedMemory": "8Gi"},
+    "inputs": [{"name": "digits", "uri": "s3://data/digits/"}],
+    "outputs": {"flushSeconds": 60, "exclude": ["*.tmp"], "store": {"uri": "s3://mine/runs", "secretName": "mine"}},
+    "podTemplate": {
+        "metadata": {"labels": {"team": "vision"}, "annotations": {"note": "kept"}},
+        "spec": {
+            "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
+            "volumes": [{"name": "cache", "persistentVolumeClaim": {"claimName": "cache"}}],
+            "containers": [{"name": "train", "volumeMounts": [{"name": "cache", "mountPath": "/cache"}]}],
+        },
+    },
+    **ddp(2),
+}
+
+
+def created(observed: Observed | None = None, **spec: Any) -> list[Any]:
+    return list(plan(make_job(**spec), observed or Observed(), CONTEXT, at(1)).create)
+
+
+def second_attempt() -> list[Any]:
+    job = make_job(retry={"user": 1})
+    job = after(job, plan(job, Observed(), CONTEXT, at(1)))
+    job = after(job, plan(job, seen(failed_pod(0)), CONTEXT, at(12)))
+    return list(plan(job, Observed(), CONTEXT, at(14)).create)
+
+
+def build() -> list[Any]:
+    environment = Environment.model_validate(
+        {
+            "metadata": {"name": "digits", "namespace": "default", "uid": "e-1"},
+            "spec": {"pip": ["numpy", "scikit-learn"], "python": "3.11", "variables": {"A": "b"}},
+        }
+    )
+    builder = Builder("footplate/builder:test", ["build"], {"CACHE": "/cache"})
+    return [build_pod(environment, content_hash(environment.spec), builder)]
+
+
+CASES: dict[str, list[Any]] = {
+    "single": created(source={"configMap": {"name": "digits-code"}}),
+    "single-command": created(entrypoint={"command": ["/bin/train", "--fast"], "launcher": False}),
+    "single-second-attempt": second_attempt(),
+    "pytorch": created(**ddp(2)),
+    "pytorch-elastic": created(nodes=3, distribution={"pytorch": {"processesPerNode": "auto", "minNodes": 2}}),
+    "pytorch-everything": created(Observed(environment=TORCH), **EVERYTHING),
+    "environment-build": build(),
+}
+
+
+def dump(manifests: list[Any]) -> str:
+    """YAML with the JSON inside of it laid open, so that a difference can be read."""
+    shown = json.loads(json.dumps(manifests))
+    for manifest in shown:
+        data = manifest.get("data", {})
+        for key in data:
+            data[key] = json.loads(data[key])
+    return yaml.safe_dump_all(shown, sort_keys=False, width=120)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_manifests(case: str, request: pytest.FixtureRequest) -> None:
+    path = MANIFESTS / f"{case}.yaml"
+    if request.config.getoption("--rewrite-golden", default=False):
+        path.write_text(dump(CASES[case]))
+    assert dump(CASES[case]) == path.read_text(), "when this is intended: make golden"
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("case", CASES)
+def test_kubernetes_accepts_them(case: str, version: str) -> None:
+    for manifest in CASES[case]:
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_no_file_is_left_over() -> None:
+    assert {p.stem for p in MANIFESTS.glob("*.yaml")} == set(CASES)
+
+
+def test_the_orders_of_a_thousand_nodes_are_as_long_as_those_of_two() -> None:
+    two, thousand = (created(**ddp(nodes))[0]["data"]["launch.json"] for nodes in (2, 1000))
+    assert len(thousand) - len(two) == 3 * 3  # the number itself: in nodes, roles and the record

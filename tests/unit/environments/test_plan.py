@@ -1,0 +1,129 @@
+"""Versions of an Environment: what is built, what is reused, what is said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from footplate.api.conditions import get_condition
+from footplate.api.environment import Environment
+from footplate.environments.builders import Builder, build_pod_name
+from footplate.environments.content_hash import content_hash
+from footplate.environments.observe import BuildPodView, build_pod_view
+from footplate.environments.plan import Built, Plan, plan
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+BUILDER = Builder("footplate/runtime", ["build"])
+
+
+def make(status: dict[str, Any] | None = None, **spec: Any) -> Environment:
+    return Environment.model_validate(
+        {
+            "metadata": {"name": "torch", "namespace": "default", "uid": "e-1", "generation": 4},
+            "spec": spec or {"pip": ["numpy"]},
+            "status": status or {},
+        }
+    )
+
+
+def pod(environment: Environment, phase: str, message: str = "") -> BuildPodView:
+    name = build_pod_name(content_hash(environment.spec))
+    state = {"terminated": {"exitCode": 0, "message": message}} if message else {}
+    return build_pod_view(
+        {
+            "metadata": {"name": name, "namespace": "default", "uid": "p-1", "resourceVersion": "3"},
+            "status": {"phase": phase, "containerStatuses": [{"name": "build", "state": state}]},
+        }
+    )
+
+
+def ready(step: Plan) -> tuple[str, str]:
+    condition = get_condition(step.status.conditions, "Ready")
+    assert condition is not None
+    return condition.status, condition.reason
+
+
+def after(environment: Environment, step: Plan) -> Environment:
+    return environment.model_copy(update={"status": step.status})
+
+
+def go(environment: Environment, *pods: BuildPodView, built: Any = None, builder: Builder | None = BUILDER) -> Plan:
+    return plan(environment, pods, built or {}, builder, NOW)
+
+
+def test_an_image_is_a_version_at_once() -> None:
+    step = go(make(image="python:3.12"))
+    assert step.create == ()
+    assert [(v.number, v.image) for v in step.status.versions] == [(1, "python:3.12")]
+    assert ready(step) == ("True", "ImageReady")
+    assert step.status.latest_version == 1
+    assert step.status.observed_generation == 4
+
+
+def test_a_pip_list_is_built_in_a_pod() -> None:
+    environment = make()
+    step = go(environment)
+    assert [m["metadata"]["name"] for m in step.create] == [build_pod_name(content_hash(environment.spec))]
+    assert ready(step) == ("False", "Building")
+    assert go(environment, pod(environment, "Running")).create == ()
+
+
+def test_the_builders_word_makes_the_version() -> None:
+    environment = make()
+    done = pod(environment, "Succeeded", '{"image": "env@sha256:1", "lock": "file:///lock", "python": "3.11.7"}')
+    step = go(environment, done)
+    version = step.status.versions[0]
+    assert (version.image, version.lock, version.python) == ("env@sha256:1", "file:///lock", "3.11.7")
+    assert ready(step) == ("True", "ImageReady")
+    later = go(after(environment, step), done)
+    assert later.status == step.status
+    assert [p.key.name for p in later.delete] == [done.key.name]
+
+
+def test_a_failed_build_says_why_and_waits_for_its_pod_to_be_deleted() -> None:
+    environment = make()
+    error = '{"error": {"message": "no matching distribution for nunpy", "lastLines": ["ERROR: x"]}}'
+    step = go(environment, pod(environment, "Failed", error))
+    assert ready(step) == ("False", "BuildFailed")
+    condition = get_condition(step.status.conditions, "Ready")
+    assert condition is not None
+    assert condition.message.startswith(
+        "no matching distribution for nunpy (kubectl logs -n default environment-build-"
+    )
+    assert (step.create, step.delete) == ((), [])
+    assert len(go(after(environment, step)).create) == 1
+
+
+def test_the_same_content_never_builds_twice() -> None:
+    environment = make()
+    built = {content_hash(environment.spec): Built("env@sha256:1")}
+    step = go(environment, built=built)
+    assert step.create == ()
+    assert step.status.versions[0].image == "env@sha256:1"
+
+
+def test_a_changed_spec_is_a_new_version_and_ends_the_old_build() -> None:
+    first = make(pip=["numpy"])
+    step = go(first, pod(first, "Succeeded", '{"image": "env@sha256:1"}'))
+    second = make(status=step.status.to_json(), pip=["numpy", "scipy"])
+    step = go(second, pod(first, "Running"))
+    assert len(step.create) == 1
+    assert len(step.delete) == 1
+    step = go(second, pod(second, "Succeeded", '{"image": "env@sha256:2"}'))
+    assert [(v.number, v.image) for v in step.status.versions] == [(1, "env@sha256:1"), (2, "env@sha256:2")]
+
+
+def test_variables_do_not_build() -> None:
+    assert content_hash(make(pip=["a"], variables={"A": "1"}).spec) == content_hash(make(pip=["a"]).spec)
+
+
+@pytest.mark.parametrize("spec", [{"pip": ["b"]}, {"pip": ["a"], "python": "3.12"}, {"conda": "a"}])
+def test_all_else_does(spec: dict[str, Any]) -> None:
+    assert content_hash(make(**spec).spec) != content_hash(make(pip=["a"]).spec)
+
+
+def test_without_a_builder() -> None:
+    step = go(make(), builder=None)
+    assert ready(step) == ("False", "NoBuilder")
