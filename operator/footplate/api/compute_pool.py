@@ -79,8 +79,6 @@ class ComputePoolSpec(Schema):
         Rule(
             "self.minNodes <= self.maxNodes",
             "minNodes is greater than maxNodes: lower minNodes or raise maxNodes",
-            "'minNodes (' + string(self.minNodes) + ') is greater than maxNodes (' + string(self.maxNodes) + "
-            "'): lower minNodes or raise maxNodes'",
         ),
         Rule(
             "self.maxNodes > 0",

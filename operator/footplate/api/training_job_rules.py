@@ -27,8 +27,7 @@ _SUITS = (
         "self.nodes == 1 || has(self.distribution) && "
         "[has(self.distribution.pytorch), has(self.distribution.mpi), has(self.distribution.tensorflow)]"
         ".exists(given, given)",
-        "more than one node needs a distribution, e.g. distribution: {pytorch: {}}",
-        "'nodes: ' + string(self.nodes) + ' needs a distribution, e.g. distribution: {pytorch: {}}'",
+        "nodes: 2 or more needs a distribution, e.g. distribution: {pytorch: {}}",
     ),
     Rule(
         "self.nodes == 1 || !has(self.distribution) || !has(self.distribution.tensorflow)",
@@ -69,7 +68,7 @@ MUTABLE = ("suspend", "cancel", "cleanup", "ttlSecondsAfterFinished")
 _RUNS_ONCE = "a job runs once; create a new job under another name"
 _STAYS = (
     *(immutable(field, _RUNS_ONCE) for field in IMMUTABLE),
-    # For the parameters, which no rule can name, as their values have no type: unless something changed that may, nothing did.
+    # For the parameters, which no rule can name, as their values have no type: if no field changed that may, nothing did.
     Rule(
         " || ".join(("self == oldSelf", *(f"!({unchanged(field)})" for field in MUTABLE))),
         "a spec, its parameters too, is immutable but for suspend, cancel, cleanup and ttlSecondsAfterFinished: "
