@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from footplate.api.conditions import COMPLETE, NOT_RESPONDING, RUNNING
 from footplate.api.phases import Phase
 from footplate.api.training_job_status import RetryCounts
 from footplate.jobs import deadline, restart
@@ -73,7 +74,7 @@ def _complete(scene: Scene) -> Plan:
     files, size = (run.files or 0, run.bytes or 0) if run else (0, 0)
     where = run.uri if run else ""
     editor.close_attempt(scene.attempt, "Completed")
-    editor.condition("Running", False, "Completed").condition("Complete", True, "Completed")
+    editor.condition(RUNNING, False, "Completed").condition(COMPLETE, True, "Completed")
     editor.phase(Phase.COMPLETED, "Completed", f"{plural(files, 'file')} ({byte_size(size)}) in {where}").completion()
     return Plan(editor.build(), after=0.1)
 
@@ -99,7 +100,7 @@ def _stopping(scene: Scene, doomed: Sequence[PodView], reason: str, sentence: st
     waiting_for = [p for p in scene.existing if p.live]
     message = f"{sentence}; saving the outputs of {plural(len(waiting_for), 'replica')}"
     editor = scene.editor().phase(Phase.FINALIZING, reason, message)
-    editor.condition("Running", False, reason)
+    editor.condition(RUNNING, False, reason)
     return Plan(
         editor.build(),
         delete=deletions(doomed, scene.now),
@@ -115,10 +116,10 @@ def stopped(scene: Scene, cause: Cause) -> Plan:
         return fail(editor, Diagnosis(cause, sentence), scene.attempt)
     if scene.open:
         editor.close_attempt(scene.attempt, cause.value)
-    editor.condition("Running", False, cause.value)
+    editor.condition(RUNNING, False, cause.value)
     if cause == Cause.CANCELED:
         editor.phase(Phase.CANCELED, cause.value, f"canceled: {sentence}").completion()
-        editor.condition("Complete", False, cause.value, sentence)
+        editor.condition(COMPLETE, False, cause.value, sentence)
         return Plan(editor.build(), after=0.1)
     editor.phase(Phase.SUSPENDED, cause.value, f"{sentence}; set it to false to start the next attempt")
     return Plan(editor.build(), delete=deletions(scene.observed.pods, scene.now))
@@ -145,7 +146,7 @@ def close_failed(scene: Scene, failure: Diagnosis) -> Plan:
     editor.close_attempt(scene.attempt, failure.cause.value, failure).spent(decision.spent)
     first_line = failure.message.partition("\n")[0]
     message = f"attempt {scene.attempt} failed ({first_line}); {decision.budget} follows"
-    editor.condition("Running", False, failure.cause.value)
+    editor.condition(RUNNING, False, failure.cause.value)
     editor.phase(Phase.SCALING, "Restarting", message)
     return Plan(editor.build(), events=[Event(failure.cause.value, message)], after=0.1)
 
@@ -193,7 +194,7 @@ def _running(scene: Scene) -> Plan:
     if ended:
         message += f", {ended} succeeded"
     editor = scene.editor().phase(Phase.RUNNING, "AllReplicasRunning", message)
-    editor.condition("Running", True, "AllReplicasRunning")
+    editor.condition(RUNNING, True, "AllReplicasRunning")
     silent = _watch_progress(scene, editor)
     after = soonest(deadline.timeout_in(scene.job, scene.now), scene.context.poll_seconds, silent)
     return Plan(editor.build(), after=after)
@@ -206,9 +207,9 @@ def _watch_progress(scene: Scene, editor: StatusEditor) -> float | None:
         return None
     silent = (scene.now - agent.last_activity).total_seconds()
     if silent >= limit:
-        editor.condition("NotResponding", True, "NoProgress", f"no output and no metric for over {limit} s")
+        editor.condition(NOT_RESPONDING, True, "NoProgress", f"no output and no metric for over {limit} s")
         return None
-    editor.condition("NotResponding", False, "Progressing")
+    editor.condition(NOT_RESPONDING, False, "Progressing")
     return limit - silent
 
 
@@ -218,5 +219,5 @@ def _finalizing(scene: Scene) -> Plan:
     if agent is not None and agent.pending_files:
         message = f"uploading outputs: {plural(agent.pending_files, 'file')} ({byte_size(agent.pending_bytes)}) left"
     editor = scene.editor().phase(Phase.FINALIZING, "UploadingOutputs", message)
-    editor.condition("Running", False, "UploadingOutputs")
+    editor.condition(RUNNING, False, "UploadingOutputs")
     return Plan(editor.build(), after=scene.context.poll_seconds)

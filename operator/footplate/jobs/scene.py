@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from footplate.api.conditions import FAILED, RUNNING
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.api.training_job_status import Attempt
@@ -14,8 +15,9 @@ from footplate.frameworks import Framework
 from footplate.jobs import deadline
 from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Diagnosis
+from footplate.jobs.launch import run_uri
 from footplate.jobs.naming import Replica, pod_name
-from footplate.jobs.observe import Observed, PodView
+from footplate.jobs.observe import EnvironmentImage, Observed, PodView
 from footplate.jobs.status import StatusEditor
 
 TERMINAL = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELED})
@@ -61,7 +63,6 @@ class Scene:
     framework: Framework
     attempt: int  # the newest that is known of; 0 before the first
     pods: Sequence[PodView]  # of that attempt; gone ones as last seen
-    earlier: Sequence[PodView]  # pods of earlier attempts that still exist
     gone: frozenset[str] = field(default_factory=frozenset)  # names of those in `pods` that no longer exist
 
     @property
@@ -90,11 +91,20 @@ class Scene:
         seen = {p.replica for p in self.pods}
         return [replica for replica in self.replicas() if replica not in seen]
 
+    @property
+    def image(self) -> EnvironmentImage:
+        """The image of the first attempt serves all later ones, whatever the Environment has become since."""
+        now = self.observed.environment or EnvironmentImage("", image=self.job.spec.image)
+        pinned = self.job.status.environment
+        if pinned is None or pinned.image is None:
+            return now
+        return EnvironmentImage(pinned.name or "", pinned.version, pinned.image, now.variables)
+
     def editor(self) -> StatusEditor:
         """The present status, brought up to what the pods of the attempt show."""
         editor = StatusEditor(self.job, self.now)
         if self.attempt:
-            editor.open_attempt(self.attempt)
+            editor.open_attempt(self.attempt).admitted(self.image, run_uri(self.job, self.context))
             editor.replicas(self.framework.roles(self.job.spec), self.pods)
             editor.source(self.pods)
             editor.metrics(self.primary, self.observed.agent)
@@ -119,7 +129,6 @@ def look(job: TrainingJob, observed: Observed, context: Context, now: datetime, 
         framework=framework,
         attempt=attempt,
         pods=sorted(current, key=lambda p: p.replica),
-        earlier=[p for p in observed.pods if p.attempt < attempt],
         gone=frozenset(p.key.name for p in gone),
     )
 
@@ -143,8 +152,8 @@ def fail(editor: StatusEditor, failure: Diagnosis, attempt: int = 0) -> Plan:
     if attempt:
         editor.close_attempt(attempt, failure.cause.value, failure)
     editor.phase(Phase.FAILED, failure.cause.value, failure.message).completion()
-    editor.condition("Running", False, failure.cause.value)
-    editor.condition("Failed", True, failure.cause.value, failure.message.partition("\n")[0])
+    editor.condition(RUNNING, False, failure.cause.value)
+    editor.condition(FAILED, True, failure.cause.value, failure.message.partition("\n")[0])
     return Plan(editor.build(), events=[Event(failure.cause.value, failure.message)], after=0.1)
 
 

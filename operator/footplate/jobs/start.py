@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from footplate.api.conditions import ENVIRONMENT_READY
 from footplate.api.phases import Phase
 from footplate.jobs import deadline
 from footplate.jobs.diagnosis import Cause, Diagnosis
@@ -21,7 +22,7 @@ LOOK_AGAIN_SECONDS = 5.0
 
 
 def start(scene: Scene) -> Plan:
-    image = image_of(scene)
+    image = scene.image
     if image.image is None:
         return _without_image(scene, image)
     leftovers = scene.observed.pods
@@ -38,16 +39,14 @@ def start(scene: Scene) -> Plan:
         )
     attempt = scene.attempt + 1
     replicas = scene.replicas()
-    editor = StatusEditor(scene.job, scene.now).open_attempt(attempt).environment(image)
-    editor.run_uri(run_uri(scene.job, scene.context))
-    editor.replicas(scene.framework.roles(scene.job.spec), ())
-    editor.condition("EnvironmentReady", True, "ImageReady").condition("Admitted", True, "NoPool")
+    editor = StatusEditor(scene.job, scene.now).open_attempt(attempt)
+    editor.admitted(image, run_uri(scene.job, scene.context)).replicas(scene.framework.roles(scene.job.spec), ())
     editor.phase(Phase.SCALING, "PodsStarting", f"0 of {plural(len(replicas), 'replica')} started")
     return Plan(editor.build(), create=children(scene, attempt, replicas), after=LOOK_AGAIN_SECONDS)
 
 
 def _without_image(scene: Scene, image: EnvironmentImage) -> Plan:
-    editor = scene.editor().condition("EnvironmentReady", False, image.reason, image.message)
+    editor = scene.editor().condition(ENVIRONMENT_READY, False, image.reason, image.message)
     if image.reason == Cause.ENVIRONMENT_BUILD_FAILED:
         return fail(editor, Diagnosis(Cause.ENVIRONMENT_BUILD_FAILED, image.message))
     return Plan(editor.phase(Phase.PREPARING, image.reason, image.message).build())
@@ -58,17 +57,8 @@ def children(scene: Scene, attempt: int, replicas: Sequence[Replica]) -> Sequenc
     if not replicas:
         return ()
     job, context = scene.job, scene.context
-    image = image_of(scene)
+    image = scene.image
     total = len(scene.replicas())
     pods = [desired_pod(job, replica, attempt, image, context, total) for replica in replicas]
     service = [headless_service(job)] if total > 1 else []
     return [launch_config_map(job, scene.framework, context, image), *service, *pods]
-
-
-def image_of(scene: Scene) -> EnvironmentImage:
-    """The image of the first attempt serves all later ones: what the Environment has become since does not matter."""
-    now = scene.observed.environment or EnvironmentImage("", image=scene.job.spec.image)
-    pinned = scene.job.status.environment
-    if pinned is None or pinned.image is None:
-        return now
-    return EnvironmentImage(pinned.name or "", pinned.version, pinned.image, now.variables)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from footplate.api.conditions import set_condition
+from footplate.api.conditions import ADMITTED, ENVIRONMENT_READY, OUTPUTS_PERSISTED, set_condition
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.api.training_job_status import (
@@ -62,14 +62,13 @@ class StatusEditor:
         self._update(conditions=conditions)
         return self
 
-    def environment(self, image: EnvironmentImage) -> StatusEditor:
-        self._update(environment=UsedEnvironment(name=image.name or None, version=image.version, image=image.image))
-        return self
-
-    def run_uri(self, uri: str) -> StatusEditor:
+    def admitted(self, image: EnvironmentImage, uri: str) -> StatusEditor:
+        """The first attempt pins the image and the place in the store; later ones find them as they are."""
         if self._status.run is None:
             self._update(run=Run(uri=uri))
-        return self
+        if self._status.environment is None:
+            self._update(environment=UsedEnvironment(name=image.name or None, version=image.version, image=image.image))
+        return self.condition(ENVIRONMENT_READY, True, "ImageReady").condition(ADMITTED, True, "NoPool")
 
     def replicas(self, roles: Mapping[str, int], pods: Sequence[PodView]) -> StatusEditor:
         counts = {
@@ -168,8 +167,8 @@ class StatusEditor:
         missing = [p for p in pods if not succeeded(p) and not _complete(p)]
         if missing:
             named = ", ".join(str(p.replica) for p in missing)
-            return self.condition("OutputsPersisted", False, "Incomplete", f"no complete manifest of {named}")
-        return self.condition("OutputsPersisted", True, "ManifestWritten")
+            return self.condition(OUTPUTS_PERSISTED, False, "Incomplete", f"no complete manifest of {named}")
+        return self.condition(OUTPUTS_PERSISTED, True, "ManifestWritten")
 
     def completion(self) -> StatusEditor:
         self._update(completion_time=self._now)

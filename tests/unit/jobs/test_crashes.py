@@ -1,0 +1,184 @@
+"""A job against a small model of a cluster in which the operator may die between any two calls.
+
+The model keeps what the API server keeps (the job's status, the pods) and forgets what an operator keeps in memory (which
+pods it saw being deleted). Pods move on by themselves, in any order.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from job_factory import CONTEXT, agent_report, at, ddp, ended, make_job, make_pod, running, waiting
+
+from footplate.api.phases import Phase
+from footplate.api.training_job import TrainingJob
+from footplate.jobs.observe import Observed, PodView
+from footplate.jobs.plan import plan
+from footplate.jobs.scene import TERMINAL, expected_pods
+
+STEPS = 400
+
+
+@dataclass
+class ModelPod:
+    """A pod and how far it has come: pending, running, uploading, done."""
+
+    index: int
+    attempt: int
+    created: float
+    state: str = "pending"
+    code: int = 0
+    deleted: float | None = None
+    start: float = 0
+    end: float = 0
+
+    def view(self) -> PodView:
+        place: dict[str, Any] = {"attempt": self.attempt, "created": self.created, "deleted": self.deleted}
+        if self.state == "pending":
+            wait = waiting("PodInitializing")
+            return make_pod(self.index, phase="Pending", fetch=wait, agent=wait, train=wait, **place)
+        if self.state == "running":
+            return make_pod(self.index, train=running(self.start), **place)
+        train = ended(self.code, end=self.end, start=self.start)
+        if self.state == "uploading":
+            return make_pod(self.index, train=train, **place)
+        agent = ended(0, end=self.end + 1, message=agent_report())
+        return make_pod(self.index, phase="Failed" if self.code else "Succeeded", train=train, agent=agent, **place)
+
+
+@dataclass
+class Model:
+    """The cluster, the operator's memory, and the faults."""
+
+    rng: random.Random
+    job: TrainingJob
+    failures: int  # how many programs will fail
+    pods: dict[str, ModelPod] = field(default_factory=dict)
+    gone: dict[str, PodView] = field(default_factory=dict)  # the operator's memory: lost in a crash
+    ever: list[str] = field(default_factory=list)
+    seconds: float = 1
+    crashes: int = 0
+
+    def observe(self) -> Observed:
+        seen = {*self.pods, *self.gone}
+        lost = frozenset(name for name in expected_pods(self.job) if name not in seen)
+        views = [p.view() for p in self.pods.values()]
+        return Observed(pods=views, gone=tuple(self.gone.values()), lost=lost)
+
+    def operator(self) -> None:
+        """One pass: creates, deletes, then the status; a crash may come before each of them."""
+        step = plan(self.job, self.observe(), CONTEXT, at(self.seconds))
+        for manifest in step.create:
+            if self.crash():
+                return
+            if manifest["kind"] == "Pod":
+                self.create(manifest["metadata"])
+        for deletion in step.delete:
+            if self.crash():
+                return
+            pod = self.pods[deletion.name]
+            if pod.state in ("pending", "done"):
+                self.vanish(deletion.name)
+            elif pod.deleted is None:
+                pod.deleted = self.seconds + 630
+        if self.crash():
+            return
+        self.job = self.job.model_copy(update={"status": type(self.job.status).model_validate(step.status.to_json())})
+
+    def create(self, metadata: dict[str, Any]) -> None:
+        name, labels = metadata["name"], metadata["labels"]
+        if name not in self.pods:  # else AlreadyExists, which is ours and fine
+            attempt = int(labels["footplate.dev/attempt"])
+            self.pods[name] = ModelPod(int(labels["footplate.dev/index"]), attempt, self.seconds)
+            self.ever.append(name)
+
+    def crash(self) -> bool:
+        if self.crashes and self.rng.random() < 0.1:
+            self.crashes -= 1
+            self.gone.clear()
+            return True
+        return False
+
+    def vanish(self, name: str) -> None:
+        self.gone[name] = self.pods.pop(name).view()
+
+    def kubelet(self) -> None:
+        """One pod takes one step."""
+        if not self.pods:
+            return
+        name = self.rng.choice(sorted(self.pods))
+        pod = self.pods[name]
+        if pod.state == "pending":
+            pod.state, pod.start = "running", self.seconds
+        elif pod.state == "running":
+            fails = self.failures > 0 and self.rng.random() < 0.3
+            self.failures -= fails
+            pod.code = 143 if pod.deleted is not None else 3 if fails else 0
+            pod.state, pod.end = "uploading", self.seconds
+        elif pod.state == "uploading":
+            pod.state = "done"
+        if pod.state == "done" and pod.deleted is not None:
+            self.vanish(name)
+
+    def run(self) -> None:
+        for _ in range(STEPS):
+            self.seconds += 1
+            if self.rng.random() < 0.5:
+                self.kubelet()
+            else:
+                self.operator()
+            if self.job.status.phase in TERMINAL and not any(p.state != "done" for p in self.pods.values()):
+                return
+        pytest.fail(f"not ended after {STEPS} steps: {self.job.status.phase} {self.job.status.message}")
+
+
+def check(model: Model) -> None:
+    """No pod is made twice, no attempt is lost, and no two attempts overlap in the record."""
+    assert len(model.ever) == len(set(model.ever))
+    made = {int(name.split("-")[1]) for name in model.ever}
+    assert made == set(range(1, len(made) + 1))
+    assert [a.number for a in model.job.status.attempts] == sorted(made)
+    assert all(a.end_time is not None and a.reason for a in model.job.status.attempts)
+
+
+@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_a_job_completes_whenever_the_operator_dies(seed: int, nodes: int) -> None:
+    spec = ddp(nodes) if nodes > 1 else {}
+    job = make_job(retry={"user": 5}, **spec)
+    rng = random.Random(seed)
+    model = Model(rng, job, failures=rng.randrange(3), crashes=rng.randrange(12))
+    model.run()
+    check(model)
+    assert model.job.status.phase == Phase.COMPLETED
+    assert model.job.status.run is not None
+    assert model.job.status.run.files == 2 * nodes
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_job_without_retries_fails_once_and_stays_failed(seed: int) -> None:
+    rng = random.Random(seed)
+    model = Model(rng, make_job(**ddp(2)), failures=1000, crashes=rng.randrange(8))
+    model.run()
+    check(model)
+    assert len(model.job.status.attempts) == 1
+    if model.job.status.phase == Phase.FAILED:
+        assert model.job.status.reason == "UserError"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_cancel_ends_it_whenever_the_operator_dies(seed: int) -> None:
+    rng = random.Random(seed)
+    job = make_job(**ddp(2))
+    model = Model(rng, job, failures=0, crashes=rng.randrange(8))
+    for _ in range(rng.randrange(1, 12)):
+        model.seconds += 1
+        rng.choice([model.kubelet, model.operator])()
+    spec = model.job.spec.model_copy(update={"cancel": True})
+    model.job = model.job.model_copy(update={"spec": spec})
+    model.run()
+    assert len(model.ever) == len(set(model.ever))
+    assert model.job.status.phase in (Phase.CANCELED, Phase.COMPLETED)
