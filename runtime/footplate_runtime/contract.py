@@ -66,9 +66,8 @@ __all__ = [
 ]
 
 ENV_POD_IP = "FOOTPLATE_POD_IP"  # of agent and fetch: the address to serve on
-ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of agent and fetch: the pod's terminationGracePeriodSeconds
+ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of the agent: overrides outputs.flushSeconds of the orders
 ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
-ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of the agent: the pod's terminationGracePeriodSeconds
 ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of AGENT_PORT
 AGENT_PORT = 9464
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store

@@ -105,12 +105,11 @@ def _runtime_container(
     job: TrainingJob, replica: Replica, attempt: int, context: Context, name: str, memory: str
 ) -> Manifest:
     pod_ip = {"name": contract.ENV_POD_IP, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
-    extra = {contract.ENV_GRACE_SECONDS: str(grace_seconds(job))}
     container: Manifest = {
         "name": name,
         "image": context.runtime_image,
         "command": ["python3", "-m", f"footplate_runtime.{name}"],
-        "env": [*_environment(job, replica, attempt, extra), pod_ip],
+        "env": [*_environment(job, replica, attempt), pod_ip],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": memory}},
         "securityContext": dict(RESTRICTED),
         "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT)],
