@@ -1,0 +1,1 @@
+"""The native sidecar of a replica: brings outputs, logs and metrics to the store and reports; run with ``-m``."""

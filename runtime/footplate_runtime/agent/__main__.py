@@ -1,0 +1,83 @@
+"""``python3 -m footplate_runtime.agent``: the sidecar's command. Exit 0 when every output is in the store, 1 when
+not, 2 for bad orders.
+
+SIGTERM (the kubelet sends it when the program has ended) makes it drain; the signal is taken by waiting for it,
+never by a handler.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from footplate_runtime import contract
+
+if TYPE_CHECKING:
+    from footplate_runtime.agent.agent import Agent
+
+_STOP = {signal.SIGTERM, signal.SIGINT}
+# One arena: the threads of uploads would fragment memory to three times its use.
+_PROCESS_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
+
+
+def main() -> int:
+    """Run one replica's agent in this process; returns the exit code."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # before the first thread, so that all inherit it
+    if any(os.environ.get(name) != value for name, value in _PROCESS_SETTINGS.items()):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **_PROCESS_SETTINGS})
+    return _run(os.environ)
+
+
+def _run(env: Mapping[str, str]) -> int:
+    import random
+    import time
+
+    from footplate_runtime.agent.agent import TICK_SECONDS, Agent, Surroundings
+    from footplate_runtime.orders import InvalidOrders, Orders, Place
+    from footplate_runtime.store import InvalidStore, open_store
+
+    try:
+        place = Place.from_env(env)
+        orders = Orders.load(place.root)
+        grace = float(env.get(contract.ENV_GRACE_SECONDS) or orders.flush_seconds)
+        store = open_store(orders.run_uri, orders.endpoint, orders.region, env)
+    except (InvalidOrders, InvalidStore, ValueError) as error:
+        _log(str(error))
+        return 2
+    (place.root / contract.STATE).mkdir(parents=True, exist_ok=True)
+    around = Surroundings(time.monotonic, time.time, random.random, _log)
+    agent = Agent(place, orders, store, around)
+    _serve(env, agent)
+    _log(f"Uploading {place.replica} of attempt {place.attempt} to {store.uri}")
+    while signal.sigtimedwait(_STOP, TICK_SECONDS) is None:
+        agent.tick()
+    result = agent.drain(grace)
+    _log(result.error or f"Complete: {result.files} files, {result.size} bytes, manifest {result.manifest_digest}")
+    return 0 if result.complete else 1
+
+
+def _serve(env: Mapping[str, str], agent: Agent) -> None:
+    """Serve the status; without it the agent still does its work, so a taken port is told and no more."""
+    from footplate_runtime.agent.server import serve
+
+    host = env.get(contract.ENV_POD_IP) or "127.0.0.1"
+    port = int(env.get(contract.ENV_AGENT_PORT) or contract.AGENT_PORT)
+    try:
+        port = serve(host, port, lambda: agent.status)
+    except OSError as error:
+        _log(f"The status is not served on {host}:{port}: {error.strerror}.")
+    else:
+        _log(f"Serving http://{host}:{port}/status")
+
+
+def _log(message: str) -> None:
+    print(message, flush=True)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # threads may hang in a store that does not answer; there is nothing left to clean up

@@ -1,0 +1,272 @@
+"""The agent of one replica, from start to end: this module is the table of contents.
+
+While the program runs: scan, upload what has come to rest, send what logs and metrics have gained, read the
+metrics, publish the
+status. When told to stop: scan and upload until nothing is left, prove it by listing, write the record and last
+the manifest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from footplate_runtime import contract
+from footplate_runtime.agent import record
+from footplate_runtime.agent.calls import Calls
+from footplate_runtime.agent.clock import rfc3339
+from footplate_runtime.agent.journal import Journal
+from footplate_runtime.agent.manifest import Manifest, OutputFile, digest, not_stored
+from footplate_runtime.agent.metrics_tail import MetricsTail
+from footplate_runtime.agent.quiet import Quiet
+from footplate_runtime.agent.report import Phase, Result, Status
+from footplate_runtime.agent.scan import open_beneath
+from footplate_runtime.agent.sync import Sync
+from footplate_runtime.agent.transfers import Transfers
+from footplate_runtime.agent.tree import MANIFEST, Tree
+from footplate_runtime.agent.uploader import Item
+from footplate_runtime.files import compact_json, cut, write_termination_message
+from footplate_runtime.orders import Orders, Place
+from footplate_runtime.store import Store, StoreError, StoreUnavailable, find_segments
+
+TICK_SECONDS = 1.0
+_SCAN_SHARE = 20  # the pause between scans in lengths of a scan: at most 5 % of a core
+_REPORT_BYTES = 16 << 20  # more of another container's report is not read
+_ROUND_SECONDS = 5.0  # of the drain, before it looks at the tree again
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the agent takes from the outside: clocks in seconds, chance in [0, 1), and where its log goes."""
+
+    monotonic: Callable[[], float]
+    wall: Callable[[], float]
+    random: Callable[[], float]
+    log: Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _Outputs:
+    """What the last scan of the outputs found."""
+
+    pending: list[Item] = field(default_factory=list)
+    stored_files: int = 0
+    stored_bytes: int = 0
+
+
+class Agent:
+    """One replica's agent. ``tick`` it while the program runs, then ``drain`` once."""
+
+    def __init__(self, place: Place, orders: Orders, store: Store, around: Surroundings) -> None:
+        self._place, self._orders, self._store, self._around = place, orders, store, around
+        self._primary = place.replica == orders.primary
+        self._tree = Tree(place, orders)
+        self._journal = Journal(place.root / contract.JOURNAL)
+        self._sync = Sync(
+            store, self._tree.root, self._journal, Transfers(), around.monotonic, around.random, around.log
+        )
+        self._calls = Calls(around.monotonic, around.random, self._sync.failed)
+        self._tail = MetricsTail(self._tree.root)
+        self._quiet = Quiet()
+        self._outputs = _Outputs()
+        self._next_scan = 0.0
+        self._activity_ns = 0
+        self._record: record.Record | None = None
+        self._phase: Phase = "Running"
+        self.status = self._status()
+
+    def tick(self) -> None:
+        """One round while the program runs; quick, whatever the store does."""
+        self._sync.settle()
+        if self._primary and self._record is None:
+            self._calls.attempt("run.json", self._begin_record, self._record_begun)
+        self._tail.read()
+        self._sync.grow(self._noted(self._tree.growing().items))
+        now = self._around.monotonic()
+        if now >= self._next_scan:
+            self._look_at_outputs(final=False)
+            self._sync.offer(self._quiet.rested(self._outputs.pending, now, self._around.wall()))
+            took = self._around.monotonic() - now
+            self._next_scan = now + max(TICK_SECONDS, _SCAN_SHARE * took)
+        self._publish()
+
+    def drain(self, seconds: float) -> Result:
+        """Bring everything to the store within so many seconds and report; call when the program has ended.
+
+        Some of the time is kept for the report itself. The termination message is written from the start on, as
+        incomplete: a kill in the middle still leaves a sentence.
+        """
+        end = self._around.monotonic() + seconds
+        deadline = end - min(10.0, seconds / 4)
+        self._phase = "Draining"
+        while self._tail.read():
+            pass
+        missing, error = self._upload_all(deadline)
+        if error is None:
+            self._drop_segments(deadline)
+        result = self._conclude(missing, error, end)
+        self._phase = "Done"
+        self._publish()
+        self._say(result)
+        return result
+
+    # While the program runs.
+
+    def _look_at_outputs(self, final: bool) -> tuple[str, ...]:
+        """Scan the outputs; returns the folders that cannot be read."""
+        listing = self._tree.outputs(final)
+        items = self._noted(listing.items)
+        stored = [item for item in items if self._sync.is_stored(item)]
+        pending = [item for item in items if not self._sync.is_stored(item)]
+        self._outputs = _Outputs(pending, len(stored), sum(item.stamp.size for item in stored))
+        return listing.unreadable
+
+    def _noted(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
+        """Note when the program last wrote anything."""
+        self._activity_ns = max([self._activity_ns, *(item.stamp.mtime_ns for item in items)])
+        return items
+
+    def _begin_record(self) -> record.Record:
+        previous = record.read_previous(self._store)
+        now = rfc3339(self._around.wall())
+        begun = record.begun(previous, self._orders, self._place.attempt, self._fetched(), now)
+        self._store.put(record.RUN, compact_json(begun))
+        return begun
+
+    def _record_begun(self, begun: record.Record) -> None:
+        self._record = begun
+
+    def _publish(self) -> None:
+        self.status = self._status()
+
+    def _status(self) -> Status:
+        now, pending = self._around.wall(), self._outputs.pending
+        oldest = min((item.stamp.mtime_ns / 1e9 for item in pending), default=now)
+        return Status(
+            phase=self._phase,
+            pending_files=len(pending),
+            pending_bytes=sum(item.stamp.size for item in pending),
+            oldest_pending=max(0.0, now - oldest),
+            uploaded_files=self._outputs.stored_files,
+            uploaded_bytes=self._outputs.stored_bytes,
+            errors=self._sync.errors,
+            last_error=cut(self._sync.last_error, 1000) if self._sync.last_error else None,
+            last_activity=rfc3339(min(now, self._activity_ns / 1e9)) if self._activity_ns else None,
+            metrics=self._tail.latest(),
+            metrics_left_out=self._tail.left_out,
+            bad_lines=self._tail.bad_lines,
+        )
+
+    # When it has ended.
+
+    def _upload_all(self, deadline: float) -> tuple[tuple[str, ...], str | None]:
+        """Upload until the store has all there is; returns the keys that are missing and why, nothing and None at
+        best."""
+        while True:
+            unreadable = self._look_at_outputs(final=True)
+            growing = self._tree.growing()
+            unreadable += growing.unreadable
+            left = [*self._outputs.pending, *(item for item in growing.items if not self._sync.is_stored(item))]
+            todo = [item for item in left if not self._sync.is_refused(item)]
+            self._publish()
+            missing = (*unreadable, *(item.key for item in left))
+            if not todo and missing:
+                return missing, self._sync.last_error or f"{missing[0]} cannot be read by the agent."
+            if not todo and self._prove(deadline):
+                return (), None
+            if self._around.monotonic() >= deadline:
+                return missing, self._late()
+            self._say(self._result(missing, "The agent was stopped before all outputs were in the store.", None))
+            self._sync.offer(todo)
+            self._settle_for(min(_ROUND_SECONDS, deadline - self._around.monotonic()))
+
+    def _late(self) -> str:
+        cause = f" {self._sync.last_error}" if self._sync.last_error else ""
+        return f"Not everything was in the store when the grace period ended.{cause}"
+
+    def _settle_for(self, seconds: float) -> None:
+        end = self._around.monotonic() + seconds
+        self._sync.settle(0.05)
+        while self._sync.busy and self._around.monotonic() < end:
+            self._sync.settle(0.2)
+
+    def _prove(self, deadline: float) -> bool:
+        """Compare the store's listing with what was acknowledged; what is not there is forgotten and goes up again."""
+        items = (*self._tree.outputs(final=True).items, *self._tree.growing().items)
+        expected = {item.key: item.stamp.size for item in items if self._sync.is_stored(item)}
+        folders = (self._tree.outputs_folder, self._tree.logs_folder)
+        try:
+            lost = self._calls.insist(lambda: not_stored(self._store, expected, folders), deadline)
+        except StoreError:
+            return False
+        for key in lost:
+            self._sync.failed(StoreUnavailable(f"{key} was acknowledged but the store does not list it."))
+            self._journal.forget_upload(key)
+        return not lost and len(expected) == len(items)
+
+    def _drop_segments(self, deadline: float) -> None:
+        """Delete the segments of what is now whole. A failure leaves spare objects, nothing worse."""
+        self._settle_for(deadline - self._around.monotonic())  # a segment may still be on its way
+        whole = {item.key for item in self._tree.growing().items}
+        folders = [key.rsplit("/", 1)[0] + "/" for key in (self._tree.console_key, self._tree.metrics_key)]
+
+        def spare() -> list[str]:
+            found = (pair for folder in folders for pair in find_segments(self._store, folder))
+            return [segment.key(key) for key, segment in found if key in whole]
+
+        try:
+            self._sync.remove(self._calls.insist(spare, deadline))
+        except StoreError:
+            return
+        self._settle_for(deadline - self._around.monotonic())
+
+    def _conclude(self, missing: tuple[str, ...], error: str | None, end: float) -> Result:
+        """Write run.json and, last, the manifest."""
+        written = self._manifest(missing, complete=error is None).to_json()
+        self._calls.wait(end)  # the record of the start must not land after that of the end
+        try:
+            if self._primary:
+                self._calls.insist(lambda: self._end_record(error is None), end)
+            self._calls.insist(lambda: self._store.put(self._tree.home + MANIFEST, written), end)
+        except StoreError as failure:
+            return self._result(missing, error or str(failure), None)
+        return self._result(missing, error, digest(written))
+
+    def _manifest(self, missing: tuple[str, ...], complete: bool) -> Manifest:
+        files = []
+        for item in self._tree.outputs(final=True).items:
+            if self._sync.is_stored(item):
+                path = item.key.removeprefix(self._tree.home)
+                files.append(OutputFile(path, item.stamp.size, self._journal.uploaded[item.key].sha256))
+        return Manifest(self._place.attempt, tuple(files), complete, missing)
+
+    def _end_record(self, complete: bool) -> None:
+        begun = self._record if self._record is not None else self._begin_record()
+        exit_report = self._read_json(contract.EXIT)
+        now = rfc3339(self._around.wall())
+        ended = record.ended(begun, exit_report, complete, self._tail.summary(), now)
+        self._store.put(record.RUN, compact_json(ended))
+
+    def _result(self, missing: tuple[str, ...], error: str | None, manifest_digest: str | None) -> Result:
+        outputs = self._outputs
+        return Result(outputs.stored_files, outputs.stored_bytes, manifest_digest, missing, error, self._tail.latest())
+
+    def _say(self, result: Result) -> None:
+        try:
+            write_termination_message(self._place.termination_log, result.to_json())
+        except OSError as error:
+            self._around.log(f"The termination message {error.filename} cannot be written: {error.strerror}.")
+
+    def _fetched(self) -> dict[str, Any]:
+        return self._read_json(contract.FETCH_REPORT) or {}
+
+    def _read_json(self, path: str) -> dict[str, Any] | None:
+        """A JSON object that another container left in the tree; None if there is none that can be read."""
+        try:
+            with open(open_beneath(self._tree.root, path.encode()), "rb") as file:
+                value = json.loads(file.read(_REPORT_BYTES))
+        except (OSError, ValueError):
+            return None
+        return value if isinstance(value, dict) else None

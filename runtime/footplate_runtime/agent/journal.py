@@ -1,0 +1,135 @@
+"""What is in the store, remembered beside the files: an agent that starts again goes on where the last one was.
+
+One JSON object a line, appended when the store has acknowledged; a later line about the same key wins, a torn last
+line is dropped. It need not be flushed to disk: it lives exactly as long as the files it speaks of.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from footplate_runtime.agent.scan import Stamp
+
+_COMPACT_BYTES = 4 << 20  # a journal below this is not worth rewriting
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A whole object: the stamp of the file it was read from and the sha256 of its bytes."""
+
+    stamp: Stamp
+    sha256: str
+
+
+class Part(NamedTuple):
+    """A segment in the store: the bytes [start, end), and how often small ones were merged to make it."""
+
+    start: int
+    end: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A growing file: the inode its segments were read from, and the segments."""
+
+    inode: int
+    parts: tuple[Part, ...]
+
+    @property
+    def sent(self) -> int:
+        """How far the segments reach."""
+        return self.parts[-1].end if self.parts else 0
+
+
+class Journal:
+    """The journal in memory and on disk. Used by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.uploaded: dict[str, Uploaded] = {}
+        self.growths: dict[str, Growth] = {}
+        self._load()
+        self._rewrite()
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+    def record_uploads(self, uploads: Iterable[tuple[str, Uploaded]]) -> None:
+        """Remember whole objects, all with one write."""
+        new = dict(uploads)
+        self.uploaded.update(new)
+        self._append([_upload_line(key, uploaded) for key, uploaded in new.items()])
+
+    def forget_upload(self, key: str) -> None:
+        """The object is not in the store after all."""
+        del self.uploaded[key]
+        self._append([{"key": key, "forgotten": True}])
+
+    def record_growth(self, key: str, growth: Growth) -> None:
+        """Remember the segments of a growing file."""
+        self.growths[key] = growth
+        self._append([_growth_line(key, growth)])
+
+    def _load(self) -> None:
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        for line in data.splitlines():
+            try:
+                self._take(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                continue  # torn by a kill: what it said is done again
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        key = entry["key"]
+        if "parts" in entry:
+            self.growths[key] = Growth(entry["inode"], tuple(Part(*part) for part in entry["parts"]))
+        elif "forgotten" in entry:
+            self.uploaded.pop(key, None)
+        else:
+            self.uploaded[key] = Uploaded(Stamp(*entry["stamp"]), entry["sha256"])
+
+    def _append(self, lines: list[dict[str, Any]]) -> None:
+        data = b"".join(map(_line, lines))
+        while data:
+            written = os.write(self._fd, data)
+            self._size += written
+            data = data[written:]
+        if self._size > max(_COMPACT_BYTES, 3 * self._live_size):
+            os.close(self._fd)
+            self._rewrite()
+
+    def _rewrite(self) -> None:
+        """Write what holds now into a new file; also cures a torn last line."""
+        unfinished = self._path.with_name(self._path.name + ".new")
+        with open(unfinished, "wb") as file:
+            file.writelines(map(_line, self._live()))
+            self._size = self._live_size = file.tell()
+        unfinished.replace(self._path)
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def _live(self) -> Iterator[dict[str, Any]]:
+        for key, uploaded in self.uploaded.items():
+            yield _upload_line(key, uploaded)
+        for key, growth in self.growths.items():
+            yield _growth_line(key, growth)
+
+
+def _upload_line(key: str, uploaded: Uploaded) -> dict[str, Any]:
+    return {"key": key, "stamp": uploaded.stamp, "sha256": uploaded.sha256}
+
+
+def _growth_line(key: str, growth: Growth) -> dict[str, Any]:
+    return {"key": key, "inode": growth.inode, "parts": growth.parts}
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    return json.dumps(entry, separators=(",", ":")).encode() + b"\n"

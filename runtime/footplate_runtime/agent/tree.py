@@ -1,0 +1,62 @@
+"""Which file of the tree is which object of the store. Everything the agent brings to the store is named here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from footplate_runtime import contract
+from footplate_runtime.agent.scan import Scan, Stamp, matcher, unfinished
+from footplate_runtime.agent.uploader import Item
+from footplate_runtime.orders import Orders, Place
+from footplate_runtime.store import key_of_path
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one look at the tree found, and the folders that could not be read."""
+
+    items: tuple[Item, ...]
+    unreadable: tuple[str, ...]
+
+
+class Tree:
+    """The files of one replica and their keys, relative to the run."""
+
+    def __init__(self, place: Place, orders: Orders) -> None:
+        self.root = os.fsencode(os.path.realpath(place.root))
+        self.home = "" if place.replica == orders.primary else f"ranks/{place.replica}/"
+        self.outputs_folder = f"{self.home}{contract.OUTPUTS}/"
+        self.console_key = f"logs/{place.attempt}/{place.replica}.log"
+        self.logs_folder = f"logs/{place.attempt}/{place.replica}/"
+        self.metrics_key = f"metrics/{place.attempt}/{place.replica}.jsonl"
+        self._excluded = matcher(orders.exclude)
+
+    def outputs(self, final: bool) -> Listing:
+        """All outputs; before the final look without those whose names say that they will be renamed."""
+
+        def skip(path: bytes) -> bool:
+            return self._excluded(path) or (not final and unfinished(path))
+
+        return self._listing(contract.OUTPUTS, self.outputs_folder, skip)
+
+    def growing(self) -> Listing:
+        """The console, the metrics and the user's own logs."""
+        logs = self._listing(contract.LOGS, self.logs_folder, lambda path: False)
+        single = (*self._single(contract.CONSOLE, self.console_key), *self._single(contract.METRICS, self.metrics_key))
+        return Listing((*single, *logs.items), logs.unreadable)
+
+    def _listing(self, folder: str, prefix: str, skip: Callable[[bytes], bool]) -> Listing:
+        scan = Scan(os.path.join(self.root, folder.encode()), skip)
+        top = folder.encode() + b"/"
+        items = tuple(Item(top + found.path, prefix + key_of_path(found.path), found.stamp) for found in scan)
+        return Listing(items, tuple(prefix + key_of_path(path) for path in scan.unreadable))
+
+    def _single(self, path: str, key: str) -> Iterator[Item]:
+        try:
+            yield Item(path.encode(), key, Stamp.of(os.lstat(os.path.join(self.root, path.encode()))))
+        except (FileNotFoundError, NotADirectoryError):
+            return

@@ -1,0 +1,120 @@
+"""What a container of a replica is told: its place from the environment, its orders from launch.json.
+
+The formats are those of docs/architecture.md, "Contracts". Parsing is strict where a wrong value would lose data, and says which
+field is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from footplate_runtime import contract
+
+
+class InvalidOrders(Exception):
+    """The environment or launch.json cannot be used; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where this process stands: one replica of one attempt of a job."""
+
+    root: Path
+    attempt: int
+    role: str
+    index: int
+    termination_log: Path
+
+    @property
+    def replica(self) -> str:
+        """``<role>-<index>``."""
+        return f"{self.role}-{self.index}"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Place:
+        """Read the ``FOOTPLATE_…`` variables; raises ``InvalidOrders``."""
+        return cls(
+            root=Path(env.get(contract.ENV_ROOT) or contract.DEFAULT_ROOT),
+            attempt=_number(env, contract.ENV_ATTEMPT, least=1),
+            role=_text(env, contract.ENV_ROLE),
+            index=_number(env, contract.ENV_INDEX, least=0),
+            termination_log=Path(env.get(contract.ENV_TERMINATION_LOG) or contract.DEFAULT_TERMINATION_LOG),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of the job, to be found at ``inputs/<name>``."""
+
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The parts of launch.json that fetch and the agent use."""
+
+    job: Mapping[str, Any]
+    endpoint: str | None
+    region: str | None
+    run_uri: str
+    source: Mapping[str, Any] | None
+    inputs: tuple[Input, ...]
+    primary: str  # <role>-<index>
+    exclude: tuple[str, ...]
+    flush_seconds: float
+    record: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, root: Path) -> Orders:
+        """Read ``<root>/launch/launch.json``; raises ``InvalidOrders``."""
+        path = root / contract.LAUNCH
+        try:
+            return cls.parse(json.loads(path.read_bytes()))
+        except OSError as error:
+            raise InvalidOrders(f"The orders {path} cannot be read: {error.strerror}.") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidOrders(
+                f"The orders {path} are not understood ({type(error).__name__}: {error}); "
+                "use an operator and a runtime image of the same version."
+            ) from error
+
+    @classmethod
+    def parse(cls, launch: Mapping[str, Any]) -> Orders:
+        """Pick the orders from launch.json's object; raises what picking raises."""
+        if launch["version"] != 1:
+            raise ValueError(f"version {launch['version']!r}")
+        store = launch.get("store") or {}
+        outputs = launch.get("outputs") or {}
+        if not launch["runUri"].endswith("/"):
+            raise ValueError("runUri does not end with '/'")
+        return cls(
+            job=dict(launch["job"]),
+            endpoint=store.get("endpoint"),
+            region=store.get("region"),
+            run_uri=launch["runUri"],
+            source=launch.get("source"),
+            inputs=tuple(Input(i["name"], i["uri"]) for i in launch.get("inputs") or ()),
+            primary=f"{launch['primary']['role']}-{launch['primary']['index']}",
+            exclude=tuple(outputs.get("exclude") or ()),
+            flush_seconds=float(outputs.get("flushSeconds") or 600),
+            record=dict(launch.get("record") or {}),
+        )
+
+
+def _text(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name)
+    if not value or "/" in value:
+        raise InvalidOrders(f"{name} is {value!r}; the operator sets it in every container of a replica.")
+    return value
+
+
+def _number(env: Mapping[str, str], name: str, least: int) -> int:
+    value = _text(env, name)
+    if not value.isascii() or not value.isdigit() or int(value) < least:
+        raise InvalidOrders(f"{name} is {value!r}, not a number of at least {least}.")
+    return int(value)
