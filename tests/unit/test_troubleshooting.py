@@ -1,0 +1,41 @@
+"""Every reason that a job can have is explained in docs/troubleshooting.md."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from footplate.jobs.diagnosis import Cause
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/troubleshooting.md").read_text()
+EXPLAINED = set(re.findall(r"`([A-Z][A-Za-z]+)`", PAGE))
+JOBS = ROOT / "operator/footplate/jobs"
+
+
+def reasons_in_code() -> set[str]:
+    """The literal reasons given to `phase(...)`, `stalled(...)`, `Waiting(...)` and EnvironmentImage(reason=...)."""
+    found: set[str] = set()
+    for path in [*JOBS.glob("*.py"), ROOT / "operator/footplate/environments/resolve.py"]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            wanted = list(node.args[:2]) if name in ("phase", "stalled", "Waiting") else []
+            wanted += [k.value for k in node.keywords if k.arg == "reason"]
+            found |= {
+                n.value for n in wanted if isinstance(n, ast.Constant) and isinstance(n.value, str) and n.value.isalpha()
+            }
+    return found
+
+
+def test_the_search_finds_reasons() -> None:
+    assert {"AllReplicasRunning", "UploadingOutputs", "EnvironmentNotFound", "NameTaken"} <= reasons_in_code()
+
+
+@pytest.mark.parametrize("reason", sorted({cause.value for cause in Cause} | reasons_in_code()))
+def test_it_is_explained(reason: str) -> None:
+    assert reason in EXPLAINED
