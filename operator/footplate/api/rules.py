@@ -1,8 +1,8 @@
 """CEL rules of the schemas: what a structural type cannot say, with a message that says what to write instead.
 
 A rule sees the fields that the schema types; nothing below x-kubernetes-preserve-unknown-fields (Kubernetes: Validation
-rules). Its cost is estimated from the maximal lengths of what it reads, so every list, map and string has one. Messages are constant: an expression that
-puts a number into one has no estimate, and kube-apiserver refuses the CRD.
+rules). Its cost is estimated from the maximal lengths of what it reads, so every list, map and string has one. Messages
+are constant: an expression that puts a number into one has no bounded estimate, and kube-apiserver refuses the CRD.
 """
 
 from __future__ import annotations

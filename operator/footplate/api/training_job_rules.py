@@ -68,7 +68,7 @@ MUTABLE = ("suspend", "cancel", "cleanup", "ttlSecondsAfterFinished")
 _RUNS_ONCE = "a job runs once; create a new job under another name"
 _STAYS = (
     *(immutable(field, _RUNS_ONCE) for field in IMMUTABLE),
-    # For the parameters, which no rule can name, as their values have no type: if no field changed that may, nothing did.
+    # For the parameters, which no rule can name, as their values have no type: if no mutable field changed, none did.
     Rule(
         " || ".join(("self == oldSelf", *(f"!({unchanged(field)})" for field in MUTABLE))),
         "a spec, its parameters too, is immutable but for suspend, cancel, cleanup and ttlSecondsAfterFinished: "

@@ -75,8 +75,8 @@ class ConfigMapSource(Schema):
 class ImageSource(Schema):
     """Code that the image already holds."""
 
-    path: Annotated[str, Field(max_length=1024, pattern=r"^/.*$")]
-    """The folder in the image, as an absolute path, that is the working directory."""
+    path: Annotated[str, Field(min_length=1, max_length=1024)]
+    """The folder that becomes the working directory: absolute, or relative to the image's own."""
 
 
 class Source(Schema):
