@@ -11,7 +11,7 @@ from footplate_run import failure, layout, report, workdir
 from footplate_run.console import Console, Relay, write_quietly
 from footplate_run.distribution import distribution_of
 from footplate_run.errors import CannotStart, Stopped
-from footplate_run.hosts import DEFAULT_TIMEOUT, resolve, wait_for
+from footplate_run.hosts import resolve, timeout_of, wait_for
 from footplate_run.orders import read_orders
 from footplate_run.process import adopt_orphans, end_descendants, spawn
 from footplate_run.program import command_of, executable_path
@@ -67,7 +67,7 @@ def _plan(root: str, environment: "dict[str, str]", console: Console) -> "tuple[
         time.monotonic,
         time.sleep,
         console.say,
-        float(environment.get(layout.ENV_PEERS_TIMEOUT) or DEFAULT_TIMEOUT),
+        timeout_of(environment),
     )
     launch = distribution.launch(orders, command, addresses, environment)
     launch.variables.update(_common_variables(orders, environment))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from footplate_run.orders import Orders
     from footplate_run.program import Command
 
+_PYTHON = sys.executable or "python3"  # empty where Python cannot tell
+
 
 class Launch:
     """What to execute. ``death_signal`` is what the kernel sends to the program when the launcher is killed."""
@@ -40,7 +42,7 @@ class Single:
     def launch(
         self, orders: "Orders", command: "Command", addresses: "Mapping[str, str]", environment: "Mapping[str, str]"
     ) -> Launch:
-        argv = [sys.executable, "-u"] + command.words if command.python else command.words
+        argv = [_PYTHON, "-u"] + command.words if command.python else command.words
         return Launch(argv, {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}, signal.SIGKILL)
 
 
@@ -58,7 +60,7 @@ class PyTorch:
         self, orders: "Orders", command: "Command", addresses: "Mapping[str, str]", environment: "Mapping[str, str]"
     ) -> Launch:
         _require_torch()
-        argv = [sys.executable, "-u", "-m", "torch.distributed.run", "--max_restarts=0"]
+        argv = [_PYTHON, "-u", "-m", "torch.distributed.run", "--max_restarts=0"]
         if not command.python:
             argv.append("--no_python")
         # torchrun ends its workers on SIGTERM; killed outright it would leave them behind.

@@ -3,11 +3,12 @@
 The operator makes the pods of a job together, so a peer's name may not resolve yet when this replica starts.
 """
 
-from footplate_run.errors import PEERS, CannotStart
+from footplate_run import layout
+from footplate_run.errors import ORDERS, PEERS, CannotStart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 DEFAULT_TIMEOUT = 600.0  # seconds
 PROGRESS_SECONDS = 10.0
@@ -42,6 +43,19 @@ def resolve(name: str, hosts_file: "str | None") -> "str | None":
     except OSError:
         return None
     return name
+
+
+def timeout_of(environment: "Mapping[str, str]") -> float:
+    """Seconds to wait for peers, from the environment; raises CannotStart when that is no number."""
+    text = environment.get(layout.ENV_PEERS_TIMEOUT)
+    if not text:
+        return DEFAULT_TIMEOUT
+    try:
+        return float(text)
+    except ValueError:
+        raise CannotStart(
+            ORDERS, "{} is a number of seconds, not {!r}".format(layout.ENV_PEERS_TIMEOUT, text)
+        ) from None
 
 
 def wait_for(

@@ -42,7 +42,10 @@ def spawn(
     _prctl(0, 0)  # loads ctypes before the fork
     refused_read, refused_write = os.pipe()  # closed by a successful exec
     signals.block()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as problem:
+        raise CannotStart(NOT_EXECUTABLE, "the program cannot be started: {}".format(problem.strerror)) from None
     if child == 0:
         try:
             os.setpgid(0, 0)
@@ -108,7 +111,7 @@ def _refusal(number: int, path: str) -> CannotStart:
 
 
 def _bytes(text: str) -> bytes:
-    """UTF-8 whatever the locale: Python 3.6 would take ASCII under LANG=C. Bytes of the environment come back intact."""
+    """UTF-8 whatever the locale: Python 3.6 would take ASCII under LANG=C. Bytes that are no text come back intact."""
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -6,8 +6,9 @@
     run.log("loss", 0.31, step=7)
 
 Each call is one write to a file opened for appending, so threads, forked processes and the ranks of a node may log side
-by side. Trouble with the file (a full disk) is counted and said once, and never reaches the training; a wrong call raises.
-Outside a job the lines go to ``./metrics/metrics.jsonl`` and are printed too. The format is in docs/architecture.md.
+by side. Trouble with the file (a full disk) is counted and said once, and never reaches the training; a wrong call
+raises. Outside a job the lines go to ``./metrics/metrics.jsonl`` and are printed too. The format is in
+docs/architecture.md.
 """
 
 import itertools
@@ -105,7 +106,7 @@ class Run:
         at = "null" if step is None else _step(step)
         self._append('{}{}, "step": {}, "time": {:.6f}, "rank": {}}}\n'.format(head, text, at, _now(), _rank()))
         if not self.in_job:
-            print("{} = {}{}".format(name, text, "" if step is None else " (step {})".format(at)))
+            _show("{} = {}{}".format(name, text, "" if step is None else " (step {})".format(at)))
 
     def log_list(self, name: str, values: "Iterable[Value | Any]") -> None:
         """A list of values at once: a curve, a vector; any iterable of what ``log`` takes."""
@@ -192,7 +193,7 @@ class Run:
             )
         )
         if not self.in_job:
-            print("{} = {}".format(name, value))
+            _show("{} = {}".format(name, value))
 
     def _append(self, line: str) -> None:
         data = line.encode("ascii")
@@ -250,6 +251,14 @@ class Run:
             relative = os.path.join(layout.OUTPUTS, _IMAGES, file)
             if not os.path.exists(os.path.join(self._root, relative)):
                 return relative
+
+
+def _show(line: str) -> None:
+    """Prints a line outside a job; a reader that is gone is no reason to stop."""
+    try:
+        print(line)
+    except (OSError, ValueError):
+        pass
 
 
 def _rank() -> str:

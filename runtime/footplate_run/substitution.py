@@ -1,6 +1,7 @@
 """Replaces ``$(inputs.NAME)``, ``$(outputs)`` and ``$(job)`` in the words of a command.
 
-As in a Kubernetes container command, ``$$(`` stands for a literal ``$(``.
+As in a Kubernetes container command, ``$$(`` stands for a literal ``$(``. What cannot be a name, such as
+``$(date +%s)``, is left to the shell.
 """
 
 import os
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from footplate_run.orders import Orders
 
-_REFERENCE = re.compile(r"(\$?)\$\(([^()\s]*)\)")
+_REFERENCE = re.compile(r"\$\$\(|\$\(([^()\s]*)\)")
 
 
 def values_of(orders: "Orders") -> "dict[str, str]":
@@ -30,9 +31,9 @@ def substitute(words: "Iterable[str]", values: "Mapping[str, str]") -> "list[str
     """The words with every reference replaced; raises CannotStart for a name that is not in ``values``."""
 
     def replacement(match: "re.Match[str]") -> str:
-        escaped, name = match.groups()
-        if escaped:
-            return match.group(0)[1:]
+        name = match.group(1)
+        if name is None:
+            return "$("
         try:
             return values[name]
         except KeyError:

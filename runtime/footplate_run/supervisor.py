@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 ORPHAN_SECONDS = 2.0  # how long output of processes that outlive the program is still waited for
 READER_SECONDS = 10.0  # how long a reader that does not read is waited for once the program is over
-PIPE_SIZE = 1024 * 1024
+PIPE_SIZE = 256 * 1024  # bytes; not more, for all pipes of a user share 64 MiB (Linux: pipe-user-pages-soft)
 _F_SETPIPE_SZ = 1031  # Linux: fcntl(2)
 
 
 def output_pipe() -> "tuple[int, int]":
-    """A pipe as large as the system lets an ordinary user have, so that a burst does not stop the program."""
+    """A pipe that takes a burst of output without stopping the program."""
     import fcntl
 
     reader, writer = os.pipe()

@@ -17,7 +17,11 @@ def prepare(orders: "Orders", say: "Callable[[str], None]") -> None:
     if not os.path.isdir(orders.code):
         raise CannotStart(ORDERS, "the working directory {} does not exist".format(orders.code))
     for name in (layout.OUTPUTS, layout.LOGS, layout.STATE, os.path.dirname(layout.METRICS)):
-        os.makedirs(os.path.join(orders.root, name), exist_ok=True)
+        folder = os.path.join(orders.root, name)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as problem:
+            raise CannotStart(ORDERS, "the folder {} cannot be made: {}".format(folder, problem.strerror)) from None
     for name in (layout.OUTPUTS, layout.LOGS):
         try:
             _link(os.path.join(orders.code, name), os.path.join(orders.root, name))

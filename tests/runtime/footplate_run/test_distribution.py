@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from launcher_tree import LaunchTree
+
+from footplate_run.distribution import Launch, PyTorch, Single, distribution_of, visible_gpus
+from footplate_run.errors import CannotStart
+from footplate_run.orders import Distribution, Orders
+from footplate_run.program import Command
+
+MASTER = "worker-0.digits.default.svc"
+
+
+def orders(index: int = 0, attempt: int = 1, uid: str = "uid-1", **distribution: Any) -> Orders:
+    return Orders(
+        root="/footplate",
+        job="digits",
+        uid=uid,
+        role="worker",
+        index=index,
+        attempt=attempt,
+        code="/footplate/code",
+        inputs=[],
+        distribution=Distribution(**{"framework": "pytorch", **distribution}),
+        hosts="{role}-{index}.digits.default.svc",
+    )
+
+
+@pytest.fixture
+def torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module torch that can be found; nothing here imports it."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def launch(
+    given: Orders, words: list[str] | None = None, python: bool = True, env: dict[str, str] | None = None
+) -> Launch:
+    distribution = PyTorch()
+    addresses = {name: name for name in distribution.peers(given)}
+    return distribution.launch(given, Command(words or ["train.py", "--lr", "1"], python), addresses, env or {})
+
+
+def test_single_runs_the_script_once() -> None:
+    made = Single().launch(orders(framework="single"), Command(["train.py", "-x"], python=True), {}, {})
+    assert made.argv == [sys.executable, "-u", "train.py", "-x"]
+    assert made.variables == {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
+    assert made.death_signal == signal.SIGKILL
+    assert Single().launch(orders(), Command(["sh", "a.sh"], python=False), {}, {}).argv == ["sh", "a.sh"]
+
+
+@pytest.mark.usefixtures("torch")
+def test_pytorch_static_on_two_nodes() -> None:
+    made = launch(orders(index=1, nodes=2, processes=4, port=29400, backend="gloo"))
+    assert made.argv == [
+        sys.executable, "-u", "-m", "torch.distributed.run", "--max_restarts=0", "train.py", "--lr", "1",
+    ]  # fmt: skip
+    assert made.variables == {
+        "PET_NNODES": "2",
+        "PET_NPROC_PER_NODE": "4",
+        "PET_NODE_RANK": "1",
+        "PET_MASTER_ADDR": MASTER,
+        "PET_MASTER_PORT": "29400",
+        "MASTER_ADDR": MASTER,
+        "MASTER_PORT": "29400",
+        "NODE_RANK": "1",
+        "TORCHELASTIC_ERROR_FILE": "/footplate/state/torchrun-error.json",
+        "FOOTPLATE_BACKEND": "gloo",
+    }
+    assert made.death_signal == signal.SIGTERM
+
+
+@pytest.mark.usefixtures("torch")
+def test_pytorch_on_one_node_goes_the_same_way_and_needs_no_peer() -> None:
+    assert PyTorch().peers(orders(nodes=1)) == []
+    made = launch(orders(nodes=1, processes=1))
+    assert made.argv[:4] == [sys.executable, "-u", "-m", "torch.distributed.run"]
+    assert made.variables["PET_NNODES"] == "1"
+    assert made.variables["PET_MASTER_ADDR"] == "127.0.0.1"
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize(("index", "is_host"), [(0, "true"), (1, "false")])
+def test_pytorch_elastic_meets_at_worker_0(index: int, is_host: str) -> None:
+    variables = launch(orders(index=index, attempt=2, nodes=4, min_nodes=2)).variables
+    assert {name: value for name, value in variables.items() if "RDZV" in name or "NNODES" in name} == {
+        "PET_NNODES": "2:4",
+        "PET_RDZV_BACKEND": "c10d",
+        "PET_RDZV_ENDPOINT": f"{MASTER}:23456",
+        "PET_RDZV_ID": "uid-1-2",
+        "PET_RDZV_CONF": f"is_host={is_host}",
+    }
+
+
+@pytest.mark.usefixtures("torch")
+def test_min_nodes_of_all_nodes_is_static() -> None:
+    variables = launch(orders(nodes=2, min_nodes=2)).variables
+    assert variables["PET_NNODES"] == "2"
+    assert "PET_RDZV_BACKEND" not in variables
+
+
+@pytest.mark.usefixtures("torch")
+def test_a_command_goes_through_torchrun_as_it_is() -> None:
+    argv = launch(orders(), ["python", "train.py"], python=False).argv
+    assert argv[-4:] == ["--max_restarts=0", "--no_python", "python", "train.py"]
+
+
+def test_peers_are_worker_0_alone() -> None:
+    assert PyTorch().peers(orders(index=3, nodes=4)) == [MASTER]
+
+
+@pytest.mark.usefixtures("torch")
+def test_on_one_machine_each_attempt_of_each_job_has_its_own_port() -> None:
+    env = {"FOOTPLATE_HOSTS": "/run/hosts"}
+    ports = {
+        (uid, attempt): {
+            launch(orders(index=index, nodes=2, uid=uid, attempt=attempt), env=env).variables["PET_MASTER_PORT"]
+            for index in range(2)
+        }
+        for uid in ("a", "b")
+        for attempt in (1, 2)
+    }
+    assert all(len(of_nodes) == 1 for of_nodes in ports.values())
+    assert len(set.union(*ports.values())) == 4
+    assert all(12000 <= int(port) < 32000 for port in set.union(*ports.values()))
+    assert launch(orders(), env=env).variables["GLOO_SOCKET_IFNAME"] == "lo"
+    mine = {**env, "GLOO_SOCKET_IFNAME": "eth0"}
+    assert "GLOO_SOCKET_IFNAME" not in launch(orders(), env=mine).variables
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize(("visible", "wanted"), [("0,1,2", "3"), ("", "1")])
+def test_processes_auto(visible: str, wanted: str) -> None:
+    variables = launch(orders(processes=0), env={"CUDA_VISIBLE_DEVICES": visible}).variables
+    assert variables["PET_NPROC_PER_NODE"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("environment", "devices", "wanted"),
+    [
+        ({}, ["null", "nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"], 2),
+        ({}, ["null"], 0),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-1a,GPU-2b"}, ["nvidia0", "nvidia1", "nvidia2"], 2),
+        ({"CUDA_VISIBLE_DEVICES": "-1"}, ["nvidia0"], 0),
+    ],
+)
+def test_visible_gpus(environment: dict[str, str], devices: list[str], wanted: int) -> None:
+    assert visible_gpus(environment, devices) == wanted
+
+
+def test_registry() -> None:
+    assert isinstance(distribution_of("single"), Single)
+    assert isinstance(distribution_of("pytorch"), PyTorch)
+    with pytest.raises(CannotStart, match="the framework chainer is not known"):
+        distribution_of("chainer")
+
+
+FAKE_TORCHRUN = """
+import json, os, sys
+print(json.dumps([sys.argv[1:], {k: v for k, v in os.environ.items() if k.startswith(("PET_", "MASTER_"))}]))
+"""
+
+
+def fake_torch(tree: LaunchTree, text: str) -> dict[str, str]:
+    """A torch whose torchrun is ``text``; returns the environment that finds it."""
+    package = tree.root / "site" / "torch" / "distributed"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("")
+    (package / "run.py").write_text(text)
+    return {"PYTHONPATH": str(tree.root / "site")}
+
+
+def test_launcher_waits_for_worker_0_in_the_hosts_file(tree: LaunchTree) -> None:
+    env = fake_torch(tree, FAKE_TORCHRUN)
+    hosts = tree.root / "hosts"
+    tree.write("train.py", "")
+    tree.orders("train.py", ["-x"], distribution={"framework": "pytorch", "nodes": 2, "processesPerNode": 1})
+    process = tree.start(env={**env, "FOOTPLATE_HOSTS": str(hosts), "FOOTPLATE_INDEX": "1"})
+    temporary = tree.root / "hosts.tmp"
+    temporary.write_text(f"127.5.0.7 {MASTER}\n")
+    temporary.rename(hosts)
+    ended = tree.finish(process)
+    argv, variables = json.loads(ended.out)
+    assert argv == ["--max_restarts=0", "train.py", "-x"]
+    assert variables["PET_MASTER_ADDR"] == variables["MASTER_ADDR"] == "127.5.0.7"
+    assert variables["PET_NODE_RANK"] == "1"
+
+
+def test_launcher_gives_up_on_peers(tree: LaunchTree) -> None:
+    env = fake_torch(tree, FAKE_TORCHRUN)
+    tree.write("train.py", "")
+    tree.orders("train.py", distribution={"framework": "pytorch", "nodes": 2}, hosts="{role}-{index}.invalid")
+    ended = tree.run(env={**env, "FOOTPLATE_PEERS_TIMEOUT_SECONDS": "0"})
+    assert ended.status == 124
+    assert ended.exit["error"].startswith("worker-0.invalid did not resolve within 0 s")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "exit_code", "number"),
+    [(3, 3, 3, None), (-9, 137, None, 9)],
+)
+def test_exit_of_the_failing_worker_stands_for_torchruns(
+    current_tree: LaunchTree, code: int, status: int, exit_code: int | None, number: int | None
+) -> None:
+    summary = (
+        "Traceback (most recent call last):\n  File\n"
+        "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n"
+        "Root Cause (first observed failure):\n[0]:\n  rank      : 1 (local_rank: 1)\n"
+        f"  exitcode  : {code} (pid: 42)\n"
+    )
+    env = fake_torch(current_tree, f"import sys\nsys.stderr.write({summary!r})\nsys.exit(1)\n")
+    current_tree.write("train.py", "")
+    current_tree.orders("train.py", distribution={"framework": "pytorch", "nodes": 1})
+    ended = current_tree.run(env=env)
+    how = "exited with code 3" if code > 0 else "was ended by signal 9"
+    assert ended.status == status
+    assert (ended.exit["exitCode"], ended.exit["signal"]) == (exit_code, number)
+    assert ended.exit["error"] == f"the process of rank 1 {how}"
+
+
+def test_torchruns_error_file_is_read(current_tree: LaunchTree) -> None:
+    text = (
+        "import json, os, sys\n"
+        "with open(os.environ['TORCHELASTIC_ERROR_FILE'], 'w') as file:\n"
+        "    json.dump({'message': {'message': 'ValueError: from the worker'}}, file)\n"
+        "sys.stderr.write('Root Cause (first observed failure):\\n rank : 0 (x)\\n exitcode : 1 (y)\\n')\n"
+        "sys.exit(1)\n"
+    )
+    env = fake_torch(current_tree, text)
+    current_tree.write("train.py", "")
+    current_tree.orders("train.py", distribution={"framework": "pytorch", "nodes": 1})
+    assert current_tree.run(env=env).exit["error"] == "ValueError: from the worker"

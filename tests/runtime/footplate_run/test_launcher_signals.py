@@ -1,0 +1,184 @@
+"""Signals to the launcher and to the program, and what becomes of processes that are left behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import pytest
+from launcher_tree import LaunchTree, alive, kill_quietly, wait_until
+
+SAYS_WHAT_IT_GETS = """
+    import os, signal, sys
+
+    def received(number, frame):
+        print("got", int(number))
+        sys.exit(7)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, received)
+    with open("pid.tmp", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("pid.tmp", "pid")
+    while True:
+        signal.pause()
+"""
+
+SLEEPS = """
+    import os, time
+    with open("pid.tmp", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("pid.tmp", "pid")
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2], ids=lambda n: n.name
+)
+def test_a_program_that_handles_a_signal_ends_as_it_likes(tree: LaunchTree, number: signal.Signals) -> None:
+    tree.write("train.py", SAYS_WHAT_IT_GETS)
+    tree.orders("train.py")
+    process = tree.start()
+    tree.pid_from("pid")
+    process.send_signal(number)
+    ended = tree.finish(process)
+    assert (ended.status, ended.out) == (7, f"got {int(number)}\n".encode())
+
+
+def test_a_program_that_does_not_handle_it_dies_of_it(tree: LaunchTree) -> None:
+    tree.write("train.py", SLEEPS)
+    tree.orders("train.py")
+    process = tree.start()
+    tree.pid_from("pid")
+    process.terminate()
+    ended = tree.finish(process)
+    assert ended.status == 128 + signal.SIGTERM
+    assert (ended.exit["exitCode"], ended.exit["signal"]) == (None, signal.SIGTERM)
+
+
+def test_the_program_below_a_shell_gets_the_signal_too(tree: LaunchTree) -> None:
+    tree.write("train.py", SAYS_WHAT_IT_GETS)
+    tree.write("train.sh", f"{tree.python} -u train.py\necho after\n")
+    tree.orders("train.sh")
+    process = tree.start()
+    tree.pid_from("pid")
+    process.terminate()
+    assert b"got 15\n" in tree.finish(process).out
+
+
+def test_killing_the_launcher_ends_the_program(tree: LaunchTree) -> None:
+    tree.write("train.py", SLEEPS)
+    tree.orders("train.py")
+    process = tree.start()
+    program = tree.pid_from("pid")
+    process.kill()
+    process.communicate(timeout=30)
+    try:
+        wait_until(lambda: not alive(program), "the end of the program")
+    finally:
+        kill_quietly(program)
+
+
+def test_a_signal_before_the_start_ends_the_wait(tree: LaunchTree) -> None:
+    hosts = tree.root / "hosts"
+    hosts.write_text("127.0.5.1 other.digits.default.svc\n")
+    tree.write("train.py", "")
+    tree.orders("train.py", distribution={"framework": "pytorch", "nodes": 2, "processesPerNode": 1})
+    process = tree.start(env={"FOOTPLATE_HOSTS": str(hosts)})
+    wait_until((tree.root / "outputs").exists, "the launcher's preparations")
+    process.terminate()
+    ended = tree.finish(process)
+    assert ended.status == 128 + signal.SIGTERM
+    assert (ended.exit["exitCode"], ended.exit["signal"]) == (None, signal.SIGTERM)
+    assert ended.exit["error"] == "signal 15 came before the program was started"
+
+
+def test_program_starts_with_the_usual_dispositions(tree: LaunchTree) -> None:
+    """Python ignores SIGPIPE and SIGXFSZ in itself, and ours are blocked around the fork: none of it may show."""
+    tree.orders(command=["grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status"])
+    fields = dict(line.split(":") for line in tree.run().out.decode().splitlines())
+    assert {name: int(mask, 16) for name, mask in fields.items()} == {"SigIgn": 0, "SigBlk": 0}
+
+
+def test_no_descriptor_of_the_launcher_leaks(tree: LaunchTree) -> None:
+    tree.orders(command=["sh", "-c", "ls /proc/$$/fd"])
+    assert tree.run().out.split() == [b"0", b"1", b"2"]
+
+
+def test_orphans_are_reaped_while_the_program_runs(tree: LaunchTree) -> None:
+    tree.write(
+        "train.py",
+        """
+        import os, sys, time
+
+        read, write = os.pipe()
+        if os.fork() == 0:
+            orphan = os.fork()
+            if orphan == 0:
+                os.close(write)
+                os.read(read, 1)  # until the program has closed its end: the middle one is gone by then
+                os._exit(0)
+            with open("orphan", "w") as file:
+                file.write(str(orphan))
+            os._exit(0)
+        os.wait()
+        orphan = int(open("orphan").read())
+        parent = open("/proc/%d/stat" % orphan).read().rpartition(")")[2].split()[1]
+        os.close(write)
+        deadline = time.time() + 20
+        while os.path.exists("/proc/%d" % orphan) and time.time() < deadline:
+            time.sleep(0.01)
+        print(int(parent) == os.getppid(), not os.path.exists("/proc/%d" % orphan))
+        """,
+    )
+    tree.orders("train.py")
+    assert tree.run().out == b"True True\n"
+
+
+def test_nothing_outlives_the_launcher(tree: LaunchTree) -> None:
+    """As in a container, where the end of PID 1 is the end of all."""
+    tree.write("stay.py", SLEEPS)
+    tree.write(
+        "train.py",
+        """
+        import os, subprocess, sys, time
+        subprocess.Popen([sys.executable, "stay.py"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                         start_new_session=True)
+        while not os.path.exists("pid"):
+            time.sleep(0.01)
+        """,
+    )
+    tree.orders("train.py")
+    assert tree.run().status == 0
+    left = tree.pid_from("pid")
+    try:
+        assert not alive(left)
+    finally:
+        kill_quietly(left)
+
+
+def test_output_of_a_process_that_outlives_the_program_a_moment(tree: LaunchTree) -> None:
+    tree.orders(command=["sh", "-c", "(sleep 0.3; echo late; printf later) & echo early"])
+    ended = tree.run()
+    assert ended.out == b"early\nlate\nlater"
+    assert ended.console == ended.out
+
+
+def test_launcher_as_pid_1(current_tree: LaunchTree) -> None:
+    """In a container the launcher is PID 1, whose unhandled signals the kernel drops and which inherits orphans."""
+    unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("PID namespaces are refused here")
+    current_tree.write("train.sh", "echo $PPID; (sleep 0.05 &) ; kill -TERM 1; sleep 20\n")
+    current_tree.orders("train.sh")
+    ended = current_tree.run(prefix=unshare)
+    assert ended.out == b"1\n"
+    assert ended.status == 128 + signal.SIGTERM
+    assert ended.exit["signal"] == signal.SIGTERM
+
+
+def test_process_group_is_the_programs_own(tree: LaunchTree) -> None:
+    tree.write("train.py", "import os\nprint(os.getpgid(0) == os.getpid(), os.getsid(0) == os.getsid(os.getppid()))\n")
+    tree.orders("train.py")
+    assert tree.run().out == b"True True\n"
