@@ -1,7 +1,6 @@
 """What a container of a replica is told: its place from the environment, its orders from launch.json.
 
-The formats are those of docs/architecture.md, "Contracts". Parsing is strict where a wrong value would lose data, and says which
-field is wrong.
+The formats are those of docs/architecture.md, "Contracts".
 """
 
 from __future__ import annotations
@@ -98,12 +97,18 @@ class Orders:
             region=store.get("region"),
             run_uri=launch["runUri"],
             source=launch.get("source"),
-            inputs=tuple(Input(i["name"], i["uri"]) for i in launch.get("inputs") or ()),
+            inputs=tuple(_input(i["name"], i["uri"]) for i in launch.get("inputs") or ()),
             primary=f"{launch['primary']['role']}-{launch['primary']['index']}",
             exclude=tuple(outputs.get("exclude") or ()),
             flush_seconds=float(outputs.get("flushSeconds") or 600),
             record=dict(launch.get("record") or {}),
         )
+
+
+def _input(name: str, uri: str) -> Input:
+    if name in ("", ".", "..") or "/" in name:
+        raise ValueError(f"{name!r} is no name of an input")
+    return Input(name, uri)
 
 
 def _text(env: Mapping[str, str], name: str) -> str:

@@ -1,0 +1,46 @@
+"""Trying again, for at most two minutes without progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from footplate_runtime.fetch.errors import Unreachable
+from footplate_runtime.store import StoreUnavailable
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 120.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How to try again: clock and sleep in seconds, chance in [0, 1), a line for the log."""
+
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+    log: Callable[[str], None]
+    patience: float = PATIENCE_SECONDS
+
+    def __call__(self, action: Callable[[], T], progress: Callable[[], object] = lambda: None) -> T:
+        """The result of ``action``, tried again after ``Unreachable`` and ``StoreUnavailable``.
+
+        ``progress`` says how far the action has come; whenever that differs after a failure, patience starts anew.
+        At the end the last error is raised.
+        """
+        started, reached, failures = self.monotonic(), progress(), 0
+        while True:
+            try:
+                return action()
+            except (Unreachable, StoreUnavailable) as error:
+                if progress() != reached:
+                    started, reached, failures = self.monotonic(), progress(), 0
+                pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures) * (0.5 + self.random() / 2)
+                if self.monotonic() + pause - started > self.patience:
+                    raise
+                self.log(f"{error} Trying again in {pause:.1f} s.")
+                self.sleep(pause)
+                failures += 1
