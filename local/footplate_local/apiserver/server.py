@@ -1,0 +1,176 @@
+"""One running server: its files, its port, its tasks.
+
+Below its home: `token`, `cluster.db`, `kubeconfig`, `run/apiserver.port`, `run/apiserver.pem`. A port that was used before is used again when it
+is free, so that kubeconfigs stay valid over restarts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import secrets
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from footplate_local import kubeconfig
+from footplate_local.apiserver import definitions, metadata, tls
+from footplate_local.apiserver.api import ResourceApi
+from footplate_local.apiserver.builtins import builtin_types
+from footplate_local.apiserver.collector import Collector
+from footplate_local.apiserver.faults import Faults, Request
+from footplate_local.apiserver.http import Handler
+from footplate_local.apiserver.objects import Objects, Writing
+from footplate_local.apiserver.resources import Registry
+from footplate_local.apiserver.storage import HISTORY, Change, SqliteStorage
+
+_LOG = logging.getLogger(__name__)
+FIRST_NAMESPACES = ("default", "kube-system", "footplate-system")
+_HOST = "127.0.0.1"
+_LARGEST_BODY = 3 * 1024 * 1024  # as etcd's limit, with room
+_SHUTDOWN_SECONDS = 1.0
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ApiServer:
+    """A server on the running event loop: `start`, then `stop`. It can be started once."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        port: int = 0,
+        now: Callable[[], datetime] = _utc_now,
+        source: random.Random | None = None,
+        history: int = HISTORY,
+    ) -> None:
+        """`port` 0: the one of the last run, or any. `source` makes uids and generated names."""
+        self._home = home
+        self._wanted_port = port
+        self._now = now
+        self._random = source or random.SystemRandom()
+        self._history = history
+        self._certificate = home / "run" / "apiserver.pem"
+        self.port = 0
+        self.token = ""
+
+    @property
+    def url(self) -> str:
+        return f"https://{_HOST}:{self.port}"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self._home / "kubeconfig"
+
+    @property
+    def faults(self) -> Faults:
+        return self._handler.faults
+
+    @property
+    def requests(self) -> deque[Request]:
+        return self._handler.requests
+
+    def drop_watches(self) -> None:
+        """End all open watches, as a load balancer or a restart does."""
+        self._api.close_watches()
+
+    async def start(self) -> None:
+        """Open the store, listen, write the kubeconfig. Raises OSError when a port that was asked for is taken."""
+        (self._home / "run").mkdir(parents=True, exist_ok=True)
+        self.token = _token(self._home / "token")
+        self._storage = SqliteStorage(self._home / "cluster.db", self._history)
+        strategy = definitions.DefinitionStrategy(lambda: metadata.timestamp(self._now()))
+        self._registry = Registry(builtin_types(strategy))
+        for stored in self._storage.list(definitions.RESOURCE):
+            self._registry.set_custom(stored.key.name, definitions.kinds_of(stored.object))
+        self._storage.subscribe(self._serve_definitions)
+        self._storage.subscribe(self._add_service_account)
+        self._objects = Objects(self._storage, self._registry, now=self._now, source=self._random)
+        self._create_namespaces()
+        self._api = ResourceApi(self._objects, self._random)
+        self._handler = Handler(self._registry, self._api, self.token)
+        self._collecting = asyncio.create_task(Collector(self._objects).run(), name="collector")
+        await self._listen()
+        kubeconfig.write(self.kubeconfig, self.url, self.token, certificate=tls.public_part(self._certificate))
+
+    async def stop(self) -> None:
+        """End streams, finish what is being answered, close the store."""
+        self._api.close_watches()
+        await self._runner.cleanup()
+        self._collecting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._collecting
+        self._storage.close()
+
+    async def _listen(self) -> None:
+        server = web.Server(self._handler, request_factory=_request, access_log=None)
+        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
+        context = tls.server_context(self._certificate)
+        await self._runner.setup()
+        remembered = self._home / "run" / "apiserver.port"
+        candidates = [self._wanted_port] if self._wanted_port else [*_last_port(remembered), 0]
+        for candidate in candidates:
+            try:
+                await web.TCPSite(self._runner, _HOST, candidate, ssl_context=context, reuse_address=True).start()
+                break
+            except OSError:
+                if candidate == candidates[-1]:
+                    raise
+                _LOG.warning("port %d of the last run is taken, taking another", candidate)
+        self.port = self._runner.addresses[0][1]
+        kubeconfig.replace_text(remembered, f"{self.port}\n")
+
+    def _serve_definitions(self, change: Change) -> None:
+        if change.stored.key.resource == definitions.RESOURCE:
+            gone = change.type == "DELETED"
+            kinds = [] if gone else definitions.kinds_of(change.stored.object)
+            self._registry.set_custom(change.stored.key.name, kinds)
+
+    def _add_service_account(self, change: Change) -> None:
+        """Every namespace has the account `default` (the controller manager's doing on a cluster)."""
+        kind = self._registry.find("", "v1", "serviceaccounts")
+        if change.type == "ADDED" and change.stored.key.resource == "namespaces" and kind is not None:
+            body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+            self._objects.create(kind, change.stored.key.name, body, Writing(manager="footplate-apiserver"))
+
+    def _create_namespaces(self) -> None:
+        kind = self._registry.find("", "v1", "namespaces")
+        assert kind is not None, "namespaces are built in"
+        for name in FIRST_NAMESPACES:
+            if self._storage.get(kind.key("", name)) is None:
+                body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+                self._objects.create(kind, "", body, Writing(manager="footplate-apiserver"))
+
+
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]) -> web.BaseRequest:
+    """aiohttp's own factory, but with room for large objects."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY)
+
+
+def _last_port(path: Path) -> list[int]:
+    try:
+        return [int(path.read_text())]
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+def _token(path: Path) -> str:
+    """The token of a home, made when missing; readable by its owner alone."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text().strip()
+    token = secrets.token_urlsafe(32)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(token + "\n")
+    return token
