@@ -22,10 +22,6 @@ class InvalidSpec(FootplateError):
         self.message = message
 
 
-class InvalidSettings(FootplateError):
-    """The operator's settings file cannot be used; the message names the file and the key."""
-
-
 class Retry(FootplateError):
     """Not yet: look at the object again `after` so many seconds. Not a failure, so it never backs off."""
 
@@ -33,6 +29,10 @@ class Retry(FootplateError):
         super().__init__(message)
         self.after = after
         self.message = message
+
+
+class SettingsError(FootplateError):
+    """The operator's settings cannot be used; the message names the file and the key."""
 
 
 class NameTaken(FootplateError):

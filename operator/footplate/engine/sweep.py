@@ -1,0 +1,65 @@
+"""A listing now and then that puts the store right: a watch that missed a deletion leaves ghosts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from random import Random
+from typing import Generic
+
+from footplate.engine.clock import Clock
+from footplate.engine.store import Store, V
+from footplate.errors import FootplateError
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 15.0
+
+
+class Sweep(Generic[V]):
+    """Replaces what one store holds by what the API server holds, and hands on what differed."""
+
+    def __init__(
+        self,
+        list_all: Callable[[], Awaitable[Iterable[V]]],
+        store: Store[V],
+        enqueue: Callable[[V], None],
+        clock: Clock,
+        random: Random,
+        seconds: float,
+    ) -> None:
+        self._list_all = list_all
+        self._store = store
+        self._enqueue = enqueue
+        self._clock = clock
+        self._random = random
+        self.seconds = seconds
+        self.begun: float | None = None
+        """Monotonic time of the first listing's begin; None before, as on an operator that does not lead."""
+        self.last_success: float | None = None
+        """Monotonic time of the last listing's end; None before."""
+
+    async def once(self) -> None:
+        """List, replace, and enqueue what was added, changed or vanished. Raises what the listing raises."""
+        if self.begun is None:
+            self.begun = self._clock.monotonic()
+        mark = self._store.mark()
+        views = await self._list_all()
+        for view in self._store.replace(views, since=mark):
+            self._enqueue(view)
+        self.last_success = self._clock.monotonic()
+
+    async def run(self) -> None:
+        """Forever: a pause of one to two times `seconds`, then once. A listing that fails is tried again soon."""
+        pause = self.seconds
+        while True:
+            await self._clock.sleep(pause * self._random.uniform(1, 2))
+            try:
+                await self.once()
+                pause = self.seconds
+            except FootplateError as error:
+                pause = min(self.seconds, RETRY_SECONDS)
+                log.warning("A sweep failed and is tried again soon: %s", error)
+            except Exception:
+                pause = min(self.seconds, RETRY_SECONDS)
+                log.exception("A sweep failed and is tried again soon")
