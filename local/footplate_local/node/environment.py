@@ -44,13 +44,16 @@ _KEY_REFS = (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef"))
 def spec_environment(
     container: Mapping[str, Any], pod: Mapping[str, Any], place: Place, objects: Objects
 ) -> dict[str, str]:
-    """``envFrom`` and ``env`` of CONTAINER, references resolved and $(VAR) expanded. ConfigError says what is missing."""
+    """``envFrom`` and ``env`` of CONTAINER, references resolved and $(VAR) expanded.
+
+    ConfigError says what is missing.
+    """
     values: dict[str, str] = {}
     for source in container.get("envFrom") or []:
         for kind, key in _REFS:
             if source.get(key):
-                for name, value in _all_of(kind, source[key], pod, objects).items():
-                    values[source.get("prefix", "") + name] = value
+                entries = _all_of(kind, source[key], pod, objects)
+                values |= {source.get("prefix", "") + name: value for name, value in entries.items()}
     for variable in container.get("env") or []:
         value = _value_of(variable, container, pod, place, objects, values)
         if value is not None:

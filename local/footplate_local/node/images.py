@@ -70,7 +70,7 @@ def _environment(name: str, environments: Path) -> Image:
     if match[2] is not None and match[2] != lock_digest(folder):
         raise ImageError(
             "ErrImagePull",
-            f"{match[1]} in {environments} holds other packages than {name} names: use the Environment's latest version",
+            f"{match[1]} in {environments} holds other packages than {name}: use the Environment's latest version",
         )
     return Image(id=f"footplate.local/{match[1]}@sha256:{lock_digest(folder)}", bin=folder / "bin")
 

@@ -126,10 +126,10 @@ def _spawn(run: RunDir, lock: int, report: int) -> int:
 async def _readable(descriptor: int, seconds: float) -> None:
     """Waits until DESCRIPTOR is at its end, then closes it."""
     loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-    loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
     try:
-        await asyncio.wait_for(ended, seconds)
+        await asyncio.wait_for(ended.wait(), seconds)
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)

@@ -38,7 +38,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The pod failed for a reason beyond its exit codes. ``disrupted``: it was taken down, it did not fail by itself."""
+    """The pod failed for a reason beyond its exit codes. ``disrupted``: it was taken down from outside."""
 
     reason: str
     message: str
