@@ -1,5 +1,6 @@
 """The CRDs themselves: complete, bounded, and what the models say."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,15 @@ def test_every_field_is_described(document: Json) -> None:
     for path, schema in nodes(root(document), ""):
         if path != ".metadata" and not path.endswith(("[]", "{}")):
             assert schema.get("description"), f"{path} has no docstring"
+
+
+@KINDS
+def test_descriptions_tell_the_default(document: Json) -> None:
+    """kubectl explain does not show it otherwise."""
+    for path, schema in nodes(root(document), ""):
+        if schema.get("default", {}) != {}:
+            word = json.dumps(schema["default"]).strip('"')
+            assert schema["description"].endswith(f" Default: {word}."), path
 
 
 @KINDS

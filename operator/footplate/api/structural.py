@@ -5,6 +5,7 @@ A structural schema has no references, one type for each field, and defaults tha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,10 +44,16 @@ def _convert(schema: Json, defs: Mapping[str, Json], defaults: bool, place: str)
     if defaults and schema.get("default") not in (None, [], {}, ""):
         # An object's own fields have the defaults: {} is enough to make the API server fill them in.
         found["default"] = {} if found.get("type") == "object" else schema["default"]
+        if found["default"] != {} and "description" in found:  # kubectl explain shows no defaults itself
+            found["description"] += f" Default: {_yaml_word(found['default'])}."
     untyped = found.get("x-kubernetes-int-or-string") or found.get("x-kubernetes-preserve-unknown-fields")
     if "type" not in found and not untyped:
         raise ValueError(f"{place} has no single type: give its field WithJsonSchema(…)")
     return found
+
+
+def _yaml_word(value: object) -> str:
+    return json.dumps(value).strip('"')
 
 
 def _resolve(schema: Json, defs: Mapping[str, Json], place: str) -> Json:

@@ -39,7 +39,13 @@ class Undecided(Schema):
 INNER = {
     "type": "object",
     "properties": {
-        "maxLength": {"type": "integer", "format": "int64", "minimum": 0, "default": 3, "description": "How long."}
+        "maxLength": {
+            "type": "integer",
+            "format": "int64",
+            "minimum": 0,
+            "default": 3,
+            "description": "How long. Default: 3.",
+        }
     },
     "x-kubernetes-validations": [{"rule": "self.maxLength > 0", "message": "make it longer"}],
 }
@@ -51,7 +57,7 @@ def test_a_model_becomes_a_structural_schema() -> None:
         "description": "An outer object.",
         "required": ["innerByName"],
         "properties": {
-            "mode": {"type": "string", "enum": ["On"], "default": "On", "description": "Which mode."},
+            "mode": {"type": "string", "enum": ["On"], "default": "On", "description": "Which mode. Default: On."},
             "names": {
                 "type": "array",
                 "maxItems": 2,
