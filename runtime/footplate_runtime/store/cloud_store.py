@@ -163,7 +163,7 @@ class CloudStore:
         with self._told(key):
             try:
                 obstore.delete(self._client, self._name(key))
-            except NotFoundError:
+            except (NotFoundError, FileNotFoundError):
                 return
 
     def _name(self, key: str) -> str:
@@ -177,7 +177,7 @@ class CloudStore:
         """Turn errors of the client into those of the store."""
         try:
             yield
-        except BaseError as error:
+        except (BaseError, FileNotFoundError) as error:  # the library raises the built-in one for most calls
             raise _store_error(error, self.uri + key) from error
         except ValueError as error:
             raise InvalidKey(f"{self.uri}{key} cannot be stored: {_first_line(error)}.") from error
@@ -224,10 +224,10 @@ def _s3_settings(endpoint: str | None, region: str | None, env: Mapping[str, str
     return settings
 
 
-def _store_error(error: BaseError, name: str) -> StoreError:
+def _store_error(error: Exception, name: str) -> StoreError:
     """One sentence for what the client says in a page."""
     text = str(error)
-    if isinstance(error, NotFoundError):
+    if isinstance(error, (NotFoundError, FileNotFoundError)):
         if "NoSuchBucket" in text:
             return NotFound(f"The bucket of {name} does not exist; create it or correct the store's uri.")
         return NotFound(f"There is no {name}.")
