@@ -87,3 +87,17 @@ def test_refused(server: ApiServerInThread, file: Path) -> None:
 
     assert status == 422, f"accepted, though it should say: {why}"
     assert why.removeprefix("# refused: ") in answer["message"]
+
+
+def test_shipped_examples_are_accepted(server: ApiServerInThread) -> None:
+    files = sorted((HERE.parents[1] / "examples").rglob("*.yaml"))
+    documents = [document for file in files for document in yaml.safe_load_all(file.read_text())]
+    ours = [document for document in documents if document.get("apiVersion") == API_VERSION]
+    assert ours
+
+    for document in ours:
+        status, answer = server.request(
+            "POST", f"{PATHS[document['kind']]}?dryRun=All&fieldValidation=Strict", document
+        )
+
+        assert status == 201, answer["message"]
