@@ -1,0 +1,141 @@
+"""A replica's console: live from its pod while that is there, the rest from the store, no byte lost or doubled.
+
+What the pod's log and the store hold are the same bytes, so the position in the one is the position in the other. A pod
+that goes before its log was read to the end leaves the rest in the store once the attempt is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from footplate.constants import CONTAINER_TRAIN
+from footplate.engine.clock import Clock
+from footplate.errors import ApiError, NotFound, Unavailable
+from footplate.jobs.naming import Replica, pod_name
+from footplate.kube.client import KubeClient
+from footplate.kube.resources import PODS
+from footplate_runtime.store import open_store, read_growing
+
+LOOK_AGAIN_SECONDS = 0.25
+_LINE_LIMIT = 1 << 16  # a line longer than that is shown in parts
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Which console: of one replica in one attempt of a job."""
+
+    namespace: str
+    job: str
+    attempt: int
+    replica: Replica
+
+    @property
+    def pod(self) -> str:
+        return pod_name(self.job, self.attempt, self.replica)
+
+    @property
+    def key(self) -> str:
+        """Below the run in the store."""
+        return f"logs/{self.attempt}/{self.replica}.log"
+
+
+async def follow(
+    client: KubeClient, console: Console, clock: Clock, over: Callable[[], bool], uri: Callable[[], str | None]
+) -> AsyncGenerator[bytes]:
+    """All that the replica prints, until it has ended and all of it was given.
+
+    `over` tells whether the attempt has ended, so that nothing new will come; `uri` where the run lies in the store,
+    None while that is not known. Raises StoreError when the rest lies in a store that cannot be read from here.
+    """
+    given = 0
+    async with aclosing(_from_pod(client, console, clock, over)) as pieces:
+        async for piece in pieces:
+            given += len(piece)
+            yield piece
+    while not over():
+        await clock.sleep(LOOK_AGAIN_SECONDS)
+    async with aclosing(from_store(uri(), console.key, given)) as rest:
+        async for piece in rest:
+            yield piece
+
+
+async def so_far(client: KubeClient, console: Console, uri: str | None) -> AsyncGenerator[bytes]:
+    """What the replica has printed until now. Raises StoreError as `follow` does."""
+    given = 0
+    try:
+        async for piece in client.pod_log(console.pod, console.namespace, CONTAINER_TRAIN):
+            given += len(piece)
+            yield piece
+    except Unavailable:
+        raise
+    except ApiError:
+        pass  # no pod any more, or not yet a container: what there is is in the store
+    async with aclosing(from_store(uri, console.key, given)) as rest:
+        async for piece in rest:
+            yield piece
+
+
+async def _from_pod(
+    client: KubeClient, console: Console, clock: Clock, over: Callable[[], bool]
+) -> AsyncGenerator[bytes]:
+    """The pod's log until the container has ended, the pod is gone or the attempt is over; resumed when it breaks."""
+    given = 0
+    while True:
+        was_over = over()
+        try:
+            skip = given
+            stream = client.pod_log(console.pod, console.namespace, CONTAINER_TRAIN, follow=not was_over)
+            async for piece in stream:
+                fresh = piece[skip:]
+                skip = max(0, skip - len(piece))
+                given += len(fresh)
+                if fresh:
+                    yield fresh
+            if was_over or await container_ended(client, console.namespace, console.pod, CONTAINER_TRAIN):
+                return
+        except (NotFound, Unavailable, ApiError) as error:
+            if was_over or (isinstance(error, NotFound) and given):
+                return
+        await clock.sleep(LOOK_AGAIN_SECONDS)
+
+
+async def container_ended(client: KubeClient, namespace: str, pod: str, container: str) -> bool:
+    """The container has terminated, or its pod is gone."""
+    body = await client.get(PODS, pod, namespace)
+    if body is None:
+        return True
+    statuses: list[dict[str, Any]] = body.get("status", {}).get("containerStatuses") or []
+    return any(s["name"] == container and "terminated" in (s.get("state") or {}) for s in statuses)
+
+
+async def from_store(uri: str | None, key: str, start: int) -> AsyncGenerator[bytes]:
+    """A growing file of a run from `start` on; nothing when the run has no place in a store yet."""
+    if uri is None:
+        return
+    blocks: Iterator[bytes] = read_growing(await asyncio.to_thread(open_store, uri), key, start)
+    while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+        yield block
+
+
+class Lines:
+    """Pieces of a byte stream in, whole lines out."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def add(self, piece: bytes) -> list[bytes]:
+        """The lines that this piece completes, without their ends."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        if len(self._rest) > _LINE_LIMIT:
+            lines.append(self._rest)
+            self._rest = b""
+        return lines
+
+    def finish(self) -> list[bytes]:
+        """The last line, if it has no end."""
+        rest, self._rest = self._rest, b""
+        return [rest] if rest else []

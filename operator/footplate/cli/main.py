@@ -1,0 +1,247 @@
+"""The entry point of `footplate`: its subcommands, their options, and how errors are told.
+
+Nothing is imported here that help does not need; each command loads what it uses when it is called.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Plain help: typer's rich help costs 150 ms, more than the rest of the start.
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+local_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(local_app, name="local")
+
+
+VERBOSE = "--verbose"  # taken out of the arguments by `main`, so that it may stand anywhere
+
+
+class Output(StrEnum):
+    """What is printed at the end."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+KubeconfigOption = Annotated[Path | None, typer.Option(help="Use the cluster of this kubeconfig.", metavar="FILE")]
+ContextOption = Annotated[str | None, typer.Option(help="Use this context of the kubeconfig.", metavar="NAME")]
+NamespaceOption = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Default: the namespace of the context.", metavar="NAME")
+]
+
+
+@app.callback()
+def footplate(
+    verbose: Annotated[bool, typer.Option(VERBOSE, help="Show where in the code an error came from.")] = False,
+) -> None:
+    """Run machine-learning training jobs as Kubernetes custom resources.
+
+    \b
+    Examples:
+      footplate run examples/digits           train on a cluster inside this machine
+      footplate run job.yaml --context prod   train on a real cluster
+      footplate logs -f digits                come back to a job
+      footplate local up                      the cluster inside this machine, for kubectl
+    """
+
+
+@app.command()
+def run(
+    paths: Annotated[
+        list[Path], typer.Argument(help="YAML files, folders of them, or kustomizations.", metavar="FILE|DIR…")
+    ],
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    namespace: NamespaceOption = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Stay until the job has ended.")] = True,
+    output: Annotated[
+        Output, typer.Option("--output", "-o", help="json: the job's final state, one line.")
+    ] = Output.TEXT,
+) -> None:
+    """Apply manifests, follow the training job in them, and exit with its result.
+
+    Without --kubeconfig, --context or KUBECONFIG the job runs on the cluster inside this machine, which is started when
+    needed. A job that has run before runs again under the next free name: digits-2, digits-3, …; one that is still
+    running is followed. Ctrl-C ends the following, never the job.
+
+    \b
+    Exit codes: 0 completed, 1 failed, 2 wrong usage or a refused manifest, 130 interrupted.
+
+    \b
+    Examples:
+      footplate run examples/digits
+      footplate run environment.yaml job.yaml --no-follow
+      footplate run job.yaml --context prod -n research
+      footplate run job.yaml --output json 2>/dev/null | jq .status.metrics
+    """
+    from footplate.cli import run as command
+    from footplate.cli.target import choose
+
+    target = choose(kubeconfig, context, os.environ)
+    order = command.Order(tuple(paths), target, namespace, follow, output is Output.JSON)
+    raise typer.Exit(command.run(order, console(), console(stderr=True)))
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="The training job.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    replica: Annotated[str | None, typer.Option(help="Default: the primary one.", metavar="ROLE-INDEX")] = None,
+    attempt: Annotated[int | None, typer.Option(help="Default: the newest one.", min=1, metavar="N")] = None,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    namespace: NamespaceOption = None,
+) -> None:
+    """Print what a job's program printed, from its pods while they exist, else from the store.
+
+    With -f the exit code is the job's result, as with footplate run.
+
+    \b
+    Examples:
+      footplate logs digits
+      footplate logs -f digits
+      footplate logs digits-ddp --replica worker-1 --attempt 2
+    """
+    from footplate.cli import show_logs as command
+    from footplate.cli.target import choose
+
+    order = command.Order(name, choose(kubeconfig, context, os.environ), namespace, replica, attempt, follow)
+    raise typer.Exit(command.show(order, console(stderr=True)))
+
+
+@app.command()
+def version() -> None:
+    """Print the version.
+
+    \b
+    Example:
+      footplate version
+    """
+    from footplate import __version__
+
+    print(__version__)
+
+
+@local_app.callback()
+def local() -> None:
+    """A single-machine cluster for trying jobs: an API server, a node that runs pods as processes, and the operator.
+
+    It keeps everything under FOOTPLATE_HOME (default ~/.footplate).
+
+    \b
+    Examples:
+      footplate local up
+      export KUBECONFIG=$(footplate local kubeconfig)
+      FOOTPLATE_HOME=/tmp/try footplate local up
+    """
+
+
+@local_app.command()
+def up() -> None:
+    """Start the cluster, or what is missing of it, and return when it is ready.
+
+    \b
+    Example:
+      footplate local up && export KUBECONFIG=$(footplate local kubeconfig) && kubectl get nodes
+    """
+    from footplate.cli import local as command
+
+    raise typer.Exit(command.up(console()))
+
+
+@local_app.command()
+def down() -> None:
+    """Stop the cluster and the programs in it. Objects, environments and outputs are kept.
+
+    \b
+    Example:
+      footplate local down
+    """
+    from footplate.cli import local as command
+
+    raise typer.Exit(command.down(console()))
+
+
+@local_app.command()
+def status() -> None:
+    """Show what runs; the exit code is 0 when everything is ready.
+
+    \b
+    Example:
+      footplate local status
+    """
+    from footplate.cli import local as command
+
+    raise typer.Exit(command.status(console()))
+
+
+@local_app.command()
+def kubeconfig() -> None:
+    """Print the path of the cluster's kubeconfig.
+
+    \b
+    Example:
+      export KUBECONFIG=$(footplate local kubeconfig)
+    """
+    from footplate.cli import local as command
+
+    raise typer.Exit(command.kubeconfig(console()))
+
+
+@local_app.command()
+def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Stop the cluster and delete all it holds: objects, environments, and the outputs and logs of all runs.
+
+    \b
+    Example:
+      footplate local reset --yes
+    """
+    from footplate.cli import local as command
+    from footplate_local.home import Home
+
+    if not yes:
+        typer.confirm(f"Delete everything in {Home.of(os.environ).path}, outputs of all runs included?", abort=True)
+    raise typer.Exit(command.reset(console()))
+
+
+def console(stderr: bool = False) -> Console:
+    """Colour on a terminal only, and not where NO_COLOR is set (rich sees to both)."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def main() -> None:
+    """Run the command line; errors are one sentence on stderr, with --verbose their traceback too."""
+    arguments = [argument for argument in sys.argv[1:] if argument != VERBOSE]
+    try:
+        app(arguments, prog_name="footplate")
+    except Exception as error:  # noqa: BLE001 - the last resort; it is told, never swallowed
+        sys.exit(_tell(error, VERBOSE in sys.argv))
+
+
+def _tell(error: Exception, verbose: bool) -> int:
+    """Say what went wrong and choose the exit code."""
+    from footplate.cli.problem import FAILED, USAGE, UsageError
+    from footplate.errors import FootplateError
+    from footplate_runtime.store import StoreError
+
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, FootplateError | StoreError):
+        console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return USAGE if isinstance(error, UsageError) else FAILED
+    text = f"error: this should not have happened ({type(error).__name__}: {error}); --verbose shows where"
+    console(stderr=True).print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+    return FAILED
