@@ -93,7 +93,7 @@ async def watch(operator: Operator) -> None:
     """kopf's watches of our kinds and pods."""
     namespaces = operator.settings.namespaces
     await kopf.operator(
-        registry=handlers.registry(operator.watched),
+        registry=handlers.registry(operator.watched, operator.client),
         settings=handlers.settings(),
         standalone=True,
         clusterwide=not namespaces,

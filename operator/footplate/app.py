@@ -39,7 +39,7 @@ class Operator:
         self.queue = WorkQueue(clock, random.Random())
         self.watched = Watched(self.queue, clock, settings.operator_namespace)
         self.metrics = OperatorMetrics(prometheus_client.CollectorRegistry())
-        self._client = client
+        self.client = client
         self._clock = clock
         self._agents = AgentPoller(clock, settings.poll_seconds)
         self._jobs = JobReconciler(
@@ -54,7 +54,12 @@ class Operator:
             clock=clock,
         )
         self._environments = EnvironmentReconciler(
-            client, self.watched.environments, self.watched.builds, builder_of(settings), clock
+            client=client,
+            environments=self.watched.environments,
+            pods=self.watched.builds,
+            builder=builder_of(settings),
+            clock=clock,
+            changed=self.watched.enqueue_environment,
         )
         self.sweeps = self._make_sweeps(Lister(client, settings.namespaces))
 

@@ -10,18 +10,29 @@ from typing import Any
 import kopf
 
 from footplate.constants import GROUP, LABEL_MANAGED_BY, MANAGED_BY, MANAGED_SELECTOR, VERSION
+from footplate.kube.client import KubeClient
 from footplate.watched import Watched
 
 CHUNK = 500  # objects a page of the first list
 
 
-def registry(watched: Watched) -> kopf.OperatorRegistry:
-    """kopf's handlers for one operator."""
+def registry(watched: Watched, client: KubeClient) -> kopf.OperatorRegistry:
+    """kopf's handlers for one operator; kopf's watches use the credentials of our client."""
     found = kopf.OperatorRegistry()
 
-    @kopf.on.login(registry=found)  # type: ignore[arg-type]
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_via_client(**kwargs)
+    @kopf.on.login(registry=found)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        known = await client.credentials()
+        return kopf.ConnectionInfo(
+            server=known.server,
+            ca_path=known.ca_path,
+            insecure=known.insecure,
+            token=known.token,
+            certificate_path=known.certificate_path,
+            private_key_path=known.key_path,
+            default_namespace=known.namespace,
+            proxy_url=known.proxy,
+        )
 
     @kopf.on.event(GROUP, VERSION, "trainingjobs", registry=found)
     async def on_job(event: kopf.RawEvent, **_: Any) -> None:

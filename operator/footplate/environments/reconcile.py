@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from footplate.engine.clock import Clock
 from footplate.engine.keys import Key
@@ -30,12 +30,15 @@ class EnvironmentReconciler:
         pods: Store[BuildPodView],
         builder: Builder | None,
         clock: Clock,
+        changed: Callable[[EnvironmentView], None],
     ) -> None:
+        """`changed` is called with an Environment whose status was written: jobs may be waiting for it."""
         self._client = client
         self._environments = environments
         self._pods = pods
         self._builder = builder
         self._clock = clock
+        self._changed = changed
 
     async def reconcile(self, key: Key) -> Result:
         view = self._environments.get(key)
@@ -73,4 +76,6 @@ class EnvironmentReconciler:
             if fresh is not None:
                 self._environments.put(environment_view(fresh))
             raise Retry(0.1, f"{view.key} has changed meanwhile") from error
-        self._environments.put(environment_view(written))
+        fresh_view = environment_view(written)
+        self._environments.put(fresh_view)
+        self._changed(fresh_view)

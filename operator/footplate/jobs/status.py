@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from footplate.api.base import MetricValue
 from footplate.api.conditions import ADMITTED, ENVIRONMENT_READY, OUTPUTS_PERSISTED, set_condition
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.api.training_job_status import (
     Attempt,
-    MetricValue,
     ReplicaCounts,
     RetryCounts,
     Run,

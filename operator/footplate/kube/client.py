@@ -75,6 +75,10 @@ class KubeClient:
         """The URL of the API server."""
         return self._transport.connection.server
 
+    async def credentials(self) -> config.Credentials:
+        """For kopf, whose watches go to the same API server."""
+        return await self._transport.connection.credentials()
+
     async def close(self) -> None:
         await self._transport.close()
 

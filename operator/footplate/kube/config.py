@@ -20,6 +20,20 @@ SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """What another HTTP client needs to talk to the same API server, as of now."""
+
+    server: str
+    namespace: str
+    token: str | None  # without its scheme
+    ca_path: str | None
+    certificate_path: str | None
+    key_path: str | None
+    insecure: bool
+    proxy: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """An API server and credentials for it. `auth` is the client's Configuration, which renews what it can."""
 
@@ -34,6 +48,20 @@ class Connection:
         """The credentials of one request; a service account's token is read again every minute."""
         token = await self.auth.get_api_key_with_prefix("BearerToken")
         return {"Authorization": token} if token else {}
+
+    async def credentials(self) -> Credentials:
+        """The same connection for a client that is not ours."""
+        token = await self.auth.get_api_key_with_prefix("BearerToken")
+        return Credentials(
+            server=self.server,
+            namespace=self.namespace,
+            token=token.removeprefix("Bearer ") if token else None,
+            ca_path=self.auth.ssl_ca_cert,
+            certificate_path=self.auth.cert_file,
+            key_path=self.auth.key_file,
+            insecure=not self.auth.verify_ssl,
+            proxy=self.proxy,
+        )
 
 
 async def load(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> Connection:

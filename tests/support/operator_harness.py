@@ -1,0 +1,128 @@
+"""The real operator, kopf included, against the embedded API server and a kubelet that runs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from api_server import ApiServerInThread
+from fake_kubelet import FakeKubelet, Script
+
+from footplate.__main__ import watch
+from footplate.app import Operator, together
+from footplate.engine.clock import SystemClock
+from footplate.kube.client import KubeClient
+from footplate.settings import Settings
+
+JOBS = "/apis/footplate.dev/v1alpha1/namespaces/default/trainingjobs"
+PODS = "/api/v1/namespaces/default/pods"
+SECONDS = 20.0
+
+SETTINGS = Settings.model_validate(
+    {
+        "store": {"uri": "s3://runs", "secretName": "store"},
+        "builder": {"image": "builder", "command": ["build"]},
+        "leaderElection": False,
+        "sweepSeconds": 300,
+        "workers": 4,
+    }
+)
+
+Wrap = Callable[[KubeClient], KubeClient]
+
+
+class Cluster:
+    """What a test holds in its hands."""
+
+    def __init__(self, server: ApiServerInThread) -> None:
+        self.server = server
+        self.scripts: dict[str, Script] = {}  # by pod name
+        self.kubelet = FakeKubelet(server, self._script)
+        self.build_report: dict[str, Any] = {}  # what every build pod says at its end
+        self._operator: asyncio.Task[None] | None = None
+
+    def _script(self, pod: dict[str, Any]) -> Script:
+        name = pod["metadata"]["name"]
+        if name.startswith("environment-build-"):
+            return Script(message=self.build_report)
+        return self.scripts.get(name, Script())
+
+    async def start_operator(self, wrap: Wrap = lambda client: client) -> None:
+        client = await KubeClient.connect(
+            kubeconfig=str(self.server.kubeconfig), clock=SystemClock(), user_agent="footplate"
+        )
+        operator = Operator(wrap(client), SETTINGS, SystemClock())
+
+        async def run() -> None:
+            try:
+                await together(operator.run(), watch(operator))
+            finally:
+                await client.close()
+
+        self._operator = asyncio.create_task(run())
+
+    async def kill_operator(self) -> None:
+        """Nothing is written or finished on the way out, as with SIGKILL."""
+        if self._operator is not None:
+            self._operator.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._operator
+            self._operator = None
+
+    @property
+    def operator_died(self) -> bool:
+        return self._operator is not None and self._operator.done()
+
+    async def call(self, method: str, path: str, body: Any = None, content_type: str | None = None) -> Any:
+        status, answer = await asyncio.to_thread(self.server.request, method, path, body, content_type)
+        assert status < 300, answer
+        return answer
+
+    async def create(self, name: str = "digits", **spec: Any) -> None:
+        body = {
+            "apiVersion": "footplate.dev/v1alpha1",
+            "kind": "TrainingJob",
+            "metadata": {"name": name},
+            "spec": {"image": "python:3.12", "entrypoint": {"script": "train.py"}, **spec},
+        }
+        await self.call("POST", JOBS, body)
+
+    async def patch(self, name: str, **spec: Any) -> None:
+        await self.call("PATCH", f"{JOBS}/{name}", {"spec": spec}, "application/merge-patch+json")
+
+    async def job(self, name: str = "digits") -> dict[str, Any]:
+        found: dict[str, Any] = await self.call("GET", f"{JOBS}/{name}")
+        return found
+
+    async def pods(self) -> list[str]:
+        return [p["metadata"]["name"] for p in (await self.call("GET", PODS))["items"]]
+
+    async def phase(self, *wanted: str, name: str = "digits", seconds: float = SECONDS) -> dict[str, Any]:
+        """The status, once the job is in one of these phases."""
+
+        async def reached() -> dict[str, Any] | None:
+            status: dict[str, Any] = (await self.job(name)).get("status") or {}
+            return status if status.get("phase") in wanted else None
+
+        return await self.until(reached, seconds, f"{name} in {wanted}")
+
+    async def until(self, ask: Callable[[], Awaitable[Any]], seconds: float = SECONDS, what: str = "") -> Any:
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            found = await ask()
+            if found:
+                return found
+            if asyncio.get_running_loop().time() > deadline:
+                pytest.fail(f"not after {seconds} s: {what}; {await self.call('GET', JOBS)}")
+            await asyncio.sleep(0.03)
+
+    def writes(self, agent: str = "footplate") -> list[str]:
+        """Writes that the operator made so far."""
+        return [
+            f"{r.method} {r.path}"
+            for r in self.server.requests
+            if r.user_agent.startswith(agent) and r.method != "GET" and r.status < 300
+        ]
