@@ -12,8 +12,8 @@ from aiohttp import web
 from footplate_local.apiserver import errors, logs, metadata, paging, patches, pods, requests, scale, selectors, views
 from footplate_local.apiserver.objects import Objects, Writing
 from footplate_local.apiserver.requests import Target
-from footplate_local.apiserver.storage import encode
 from footplate_local.apiserver.ssa import server_side_apply
+from footplate_local.apiserver.storage import encode
 from footplate_local.apiserver.watches import Watch, WatchOptions
 
 JSON = dict[str, Any]
@@ -177,7 +177,7 @@ class ResourceApi:
         matches = selectors.matcher(kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
         found = [
             item
-            for item in self._objects.storage.list(kind.resource, target.namespace)
+            for item in self._objects.storage.listing(kind.resource, target.namespace)
             if matches is None or matches(item.object)
         ]
         for item in found:

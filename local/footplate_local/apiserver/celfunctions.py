@@ -35,8 +35,7 @@ def _split(text: str, separator: str, limit: int = -1) -> list[str]:
         return []
     if limit == 1:
         return [text]
-    parts = list(text) if separator == "" else text.split(separator, limit - 1 if limit > 0 else -1)
-    return parts
+    return list(text) if separator == "" else text.split(separator, limit - 1 if limit > 0 else -1)
 
 
 def _index(value: Any, wanted: Any, start: int = 0) -> int:
@@ -69,7 +68,7 @@ def _formatted(directive: str, value: Any) -> str:
         return "true" if value is True else "false" if value is False else str(value)
     if directive == "%b":
         return format(value, "b")
-    return directive % value
+    return str(directive % value)
 
 
 def _find(text: str, expression: str) -> str:

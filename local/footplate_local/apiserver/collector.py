@@ -1,8 +1,8 @@
-"""What follows from a write, a moment later: dependents of deleted owners go, terminating namespaces and kinds are emptied.
+"""What follows from a write a moment later: dependents of deleted owners go, terminating namespaces are emptied.
 
-Sources: Kubernetes documentation "Garbage Collection", "Namespaces"; pkg/controller/garbagecollector. On a cluster these
-are controllers of the controller manager; here they are one task that is told of every write and, once at the start,
-of every object, so a killed server finishes what it began.
+Sources: Kubernetes documentation "Garbage Collection", "Namespaces"; pkg/controller/garbagecollector. On a cluster
+these are controllers of the controller manager; here they are one task that is told of every write and, once at the
+start, of every object, so a killed server finishes what it began.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class Collector:
         for kind in self._objects.registry.stored_types():
             if not kind.namespaced:
                 continue
-            for item in self._objects.storage.list(kind.resource, key.name):
+            for item in self._objects.storage.listing(kind.resource, key.name):
                 if "deletionTimestamp" not in item.object["metadata"]:
                     self._delete(item.key, _BACKGROUND)
                 left = left or self._objects.storage.get(item.key) is not None
@@ -197,7 +197,7 @@ class Collector:
         if self._objects.storage.get(key) is None:
             return
         left = False
-        for item in self._objects.storage.list(key.name):
+        for item in self._objects.storage.listing(key.name):
             if "deletionTimestamp" not in item.object["metadata"]:
                 self._delete(item.key, _BACKGROUND)
             left = left or self._objects.storage.get(item.key) is not None

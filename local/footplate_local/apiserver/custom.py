@@ -60,7 +60,7 @@ class CustomStrategy(Strategy):
         found: list[FieldError] = []
         if obj.get("kind") != self._kind:
             found.append(invalid_value("kind", obj.get("kind"), f"must be {self._kind}"))
-        found += structural.validate(obj, self._schema)
+        found += structural.validate(obj, self._schema, old=structural.MISSING if old is None else old)
         found += self._scale_errors(obj)
         if any(error.reason in _BLOCKING for error in found):
             if self._rules.any:

@@ -1,4 +1,4 @@
-"""The errors of the API, in the words of kube-apiserver (k8s.io/apimachinery pkg/api/errors and util/validation/field)."""
+"""The errors of the API in kube-apiserver's words (apimachinery pkg/api/errors and pkg/util/validation/field)."""
 
 from __future__ import annotations
 

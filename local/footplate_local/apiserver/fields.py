@@ -36,7 +36,7 @@ class Shape:
     name: str = ""
 
     def field(self, name: str) -> Shape:
-        if self.schema is None or name == "metadata" and not self.name:
+        if self.schema is None or (name == "metadata" and not self.name):
             return Shape(None, name)
         inner = (self.schema.get("properties") or {}).get(name) or self.schema.get("additionalProperties")
         return Shape(inner if isinstance(inner, dict) else {}, name)

@@ -1,9 +1,8 @@
-"""String formats that schemas may name (Kubernetes: CustomResourceDefinition, "format"). Unknown ones are not checked."""
+"""String formats that schemas may name (Kubernetes: CustomResourceDefinition, "format"); unknown ones always fit."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import re
 import uuid
@@ -19,11 +18,11 @@ _HOSTNAME = re.compile(
 )
 
 
-def _parses(parse: Callable[[str], object], *errors: type[Exception]) -> Callable[[str], bool]:
+def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
     def fits_format(value: str) -> bool:
         try:
             parse(value)
-        except (ValueError, *errors):
+        except ValueError:  # binascii.Error is one too
             return False
         return True
 
@@ -47,7 +46,7 @@ _CHECKS: dict[str, Callable[[str], bool]] = {
     "datetime": _parses(_date_time),
     "date": _parses(date.fromisoformat),
     "duration": lambda value: _DURATION.fullmatch(value) is not None,
-    "byte": _parses(lambda value: base64.b64decode(value, validate=True), binascii.Error),
+    "byte": _parses(lambda value: base64.b64decode(value, validate=True)),
     "uuid": _parses(uuid.UUID),
     "uri": _parses(_uri),
     "ipv4": _parses(ipaddress.IPv4Address),

@@ -19,7 +19,7 @@ _PASSED_ON = ("follow", "tailLines", "sinceSeconds", "sinceTime", "timestamps", 
 
 
 async def serve(request: web.BaseRequest, objects: Objects, target: Target) -> web.StreamResponse:
-    """Stream the log of a pod's container. Raises StatusError: 400 when it cannot have one yet, 503 without the node."""
+    """Stream the log of a container. Raises StatusError: 400 when it cannot have one yet, 503 without the node."""
     pod = objects.read(target.kind, target.namespace or "", target.name)
     container = _container(pod, request.query.get("container", ""))
     url = _node_url(objects, pod, container, request.query)

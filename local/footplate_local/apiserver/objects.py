@@ -1,7 +1,7 @@
 """What happens to an object between a request and the store: the rules of create, update and delete.
 
-Sources: Kubernetes API conventions; apiserver pkg/registry/generic/registry/store.go and pkg/registry/rest. All methods are
-plain functions that run to their end on the event loop, so a read-modify-write needs no lock.
+Sources: Kubernetes API conventions; apiserver pkg/registry/generic/registry/store.go and pkg/registry/rest. All
+methods are plain functions that run to their end on the event loop, so a read-modify-write needs no lock.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ class Objects:
             raise errors.bad_request("Object 'Kind' is missing in the body of the request")
         if obj.get("apiVersion") != kind.api_version:
             raise errors.bad_request(
-                f"the API version in the data ({api_version}) does not match the expected API version ({kind.api_version})"
+                f"the API version in the data ({api_version}) does not match the expected API version "
+                f"({kind.api_version})"
             )
 
     def _check_fields(self, kind: ResourceType, obj: JSON, writing: Writing) -> None:
@@ -317,9 +318,10 @@ class Objects:
     def _put(self, kind: ResourceType, obj: JSON, writing: Writing) -> JSON:
         if writing.dry_run:
             return obj
-        obj["kind"] = kind.kind
-        if kind.custom and kind.storage_version:
-            obj["apiVersion"] = f"{kind.group}/{kind.storage_version}"
+        types = {"apiVersion": obj["apiVersion"], "kind": kind.kind}
+        if kind.custom:
+            types["apiVersion"] = f"{kind.group}/{kind.storage_version}"
+        obj = {**types, **obj, **types}  # in front, where a list can cut them off
         meta = obj["metadata"]
         return self.storage.put(kind.key(meta.get("namespace", ""), meta["name"]), obj).object
 

@@ -1,4 +1,7 @@
-"""Lists in pages: every page of one list shows the same moment (Kubernetes: API Concepts, "Retrieving large results sets in chunks")."""
+"""Lists in pages; every page of a list shows the same moment.
+
+Source: Kubernetes API Concepts, "Retrieving large results sets in chunks".
+"""
 
 from __future__ import annotations
 
@@ -41,9 +44,9 @@ def page(
     else:
         moment = int(version) if version.isdigit() else storage.version
     try:
-        found = storage.list(resource, namespace)
+        found = storage.listing(resource, namespace)
         if moment != storage.version:
-            found = storage.list_at(resource, namespace, moment)
+            found = storage.listing_at(resource, namespace, moment)
     except HistoryGone as error:
         raise gone(
             "The provided continue parameter is too old to display a consistent list result. You must start a new list "

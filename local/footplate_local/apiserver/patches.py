@@ -28,7 +28,7 @@ MERGE_KEYS: dict[str, tuple[str, ...]] = {
     "podIPs": ("ip",),
     "taints": ("key",),
 }
-"""Lists of the built-in kinds that are merged by a key (patchMergeKey in k8s.io/api); the first key that an item has."""
+"""Lists of built-in kinds that are merged by a key (patchMergeKey in k8s.io/api): the first one that an item has."""
 
 PRIMITIVE_SETS = {"finalizers"}
 

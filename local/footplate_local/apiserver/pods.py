@@ -1,6 +1,7 @@
 """What is special about Pods: defaults, checks, what may change, how they are deleted and bound.
 
-Sources: Kubernetes API reference (Pod v1), pkg/apis/core/v1/defaults.go, pkg/apis/core/validation, pkg/registry/core/pod.
+Sources: Kubernetes API reference (Pod v1); pkg/apis/core/v1/defaults.go, pkg/apis/core/validation,
+pkg/registry/core/pod.
 """
 
 from __future__ import annotations

@@ -105,8 +105,9 @@ def _event(obj: JSON, now: datetime) -> list[Any]:
     source = source or obj.get("reportingComponent") or obj.get("reportingController") or ""
     message = str(obj.get("message", obj.get("note", ""))).strip()
     seen = since(last or obj["metadata"].get("creationTimestamp"), now)
+    whom = f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}"
     return [
-        seen, obj.get("type", ""), obj.get("reason", ""), f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}",
+        seen, obj.get("type", ""), obj.get("reason", ""), whom,
         about.get("fieldPath", ""), source, message, since(first, now) if first else seen,
         obj.get("count") or obj.get("deprecatedCount") or 1, obj["metadata"]["name"],
     ]  # fmt: skip
@@ -209,7 +210,10 @@ _PRINTERS: dict[str, Printer] = {
     "ConfigMap": Printer((_column("Data"), _AGE), _config_map),
     "Secret": Printer((_column("Type"), _column("Data"), _AGE), _secret),
     "Service": Printer(
-        (_column("Type"), _column("Cluster-IP"), _column("External-IP"), _column("Port(s)"), _AGE, _column("Selector", 1)),
+        (
+            _column("Type"), _column("Cluster-IP"), _column("External-IP"), _column("Port(s)"), _AGE,
+            _column("Selector", 1),
+        ),
         _service,
     ),
     "Event": Printer(

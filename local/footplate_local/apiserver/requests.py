@@ -9,7 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from footplate_local.apiserver.errors import StatusError, bad_request, unknown_path
+from footplate_local.apiserver import protobuf
+from footplate_local.apiserver.errors import bad_request, unknown_path, unsupported_media_type
 from footplate_local.apiserver.objects import Deletion, Writing
 from footplate_local.apiserver.resources import Registry, ResourceType
 
@@ -85,12 +86,18 @@ async def body(request: web.BaseRequest) -> Any:
             return yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except yaml.YAMLError as error:
             raise bad_request(f"the body is no YAML: {error}") from error
+    if kind == "application/vnd.kubernetes.protobuf":
+        return protobuf.decode(raw)
     if "protobuf" in kind or "cbor" in kind:
-        raise StatusError(415, "UnsupportedMediaType", f"the body of the request is {kind}; send application/json")
+        raise unsupported_media_type(f"the body of the request is {kind}; send application/json")
     try:
-        return json.loads(raw)
+        return json.loads(raw, parse_constant=_no_constant)
     except ValueError as error:
         raise bad_request(f"the body is no JSON: {error}") from error
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 async def object_body(request: web.BaseRequest) -> JSON:

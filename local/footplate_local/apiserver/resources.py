@@ -139,12 +139,7 @@ class Registry:
         self._by_kind = {(kind.api_version, kind.kind): kind for kind in self._types}
         self._by_resource: dict[str, ResourceType] = {}
         for kind in self._types:
-            if (
-                not kind.storage_version
-                or kind.storage_version == kind.version
-                or kind.resource not in self._by_resource
-            ):
-                self._by_resource.setdefault(kind.resource, kind)
+            self._by_resource.setdefault(kind.resource, kind)
 
     def set_custom(self, definition: str, kinds: Sequence[ResourceType]) -> None:
         """Serve the kinds of a CustomResourceDefinition (none: no longer)."""
@@ -182,7 +177,7 @@ class Registry:
 
 
 def version_rank(version: str) -> tuple[int, int, int, str]:
-    """Order of versions: v2 before v1 before v1beta1 before v1alpha1 before anything else (Kubernetes: CRD versioning)."""
+    """Order of versions (Kubernetes: CRD versioning): v2, v1, v1beta1, v1alpha1, then anything else."""
     match = names.API_VERSION.fullmatch(version)
     if match is None:
         return (3, 0, 0, version)

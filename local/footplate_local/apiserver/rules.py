@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cel
 
 from footplate_local.apiserver.celfunctions import FUNCTIONS
 from footplate_local.apiserver.errors import FieldError, invalid_value
-from footplate_local.apiserver.schema import child, list_identity, map_child
+from footplate_local.apiserver.schema import MISSING, child, map_child, same_item
 
 JSON = dict[str, Any]
 
@@ -26,7 +27,6 @@ _RESERVED = {
 _ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
 _OLD_SELF = re.compile(r"\boldSelf\b")
 _ERRORS = (ValueError, TypeError, KeyError, IndexError, RuntimeError, OverflowError, ArithmeticError)
-MISSING: Any = object()
 
 
 class BadRule(ValueError):
@@ -110,9 +110,12 @@ def _rule(entry: JSON, path: str) -> Rule:
     )
 
 
+_compiled = lru_cache(maxsize=2048)(cel.compile)
+
+
 def _program(text: str, path: str) -> cel.Program:
     try:
-        return cel.compile(text)
+        return _compiled(text)
     except ValueError as error:
         raise BadRule(f"{path or 'the root'}: rule {text!r} does not compile: {error}") from error
 
@@ -132,20 +135,13 @@ def _check(node: Node, value: Any, old: Any, path: str) -> Iterator[FieldError]:
                 yield from _check(node.values, item, before, map_child(path, name))
     elif isinstance(value, list) and node.items is not None:
         for index, item in enumerate(value):
-            yield from _check(node.items, item, _same_item(item, old, node.schema), f"{path}[{index}]")
-
-
-def _same_item(item: Any, old: Any, schema: JSON) -> Any:
-    """The item's former state: found by its keys in a list of type map; items of other lists have none."""
-    if schema.get("x-kubernetes-list-type") != "map" or not isinstance(old, list):
-        return MISSING
-    identity = list_identity(item, schema)
-    return next((before for before in old if list_identity(before, schema) == identity), MISSING)
+            yield from _check(node.items, item, same_item(item, old, node.schema), f"{path}[{index}]")
 
 
 def _check_rules(node: Node, value: Any, old: Any, path: str) -> Iterator[FieldError]:
     context = cel.Context({"self": _cel_value(value, node.schema)}, FUNCTIONS)
     has_old = old is not MISSING and old is not None
+    unchanged = has_old and value == old  # such rules held before, or the schema became stricter since: ratcheting
     before = _cel_value(old, node.schema) if has_old else None
     if has_old:
         context.add_variable("oldSelf", before)
@@ -153,7 +149,7 @@ def _check_rules(node: Node, value: Any, old: Any, path: str) -> Iterator[FieldE
         if rule.optional_old:
             optional = cel.OptionalValue.of(before) if has_old else cel.OptionalValue.none()
             context.add_variable("oldSelf", optional)
-        elif rule.transition and not has_old:
+        elif (rule.transition and not has_old) or (unchanged and not rule.transition):
             continue
         yield from _run(rule, context, node, path)
         if rule.optional_old and has_old:

@@ -22,6 +22,8 @@ from footplate_local.apiserver.errors import (
 )
 
 JSON = dict[str, Any]
+MISSING: Any = object()
+"""There is no former value to compare with."""
 _ROOT_FIELDS = ("apiVersion", "kind", "metadata")
 
 
@@ -84,9 +86,13 @@ def apply_defaults(value: Any, schema: JSON) -> None:
                 apply_defaults(item, additional)
 
 
-def validate(value: Any, schema: JSON, path: str = "") -> Iterator[FieldError]:
-    """Every way in which a value breaks the schema (all but the CEL rules)."""
-    if value is None and schema.get("nullable"):
+def validate(value: Any, schema: JSON, path: str = "", old: Any = MISSING) -> Iterator[FieldError]:
+    """Every way in which a value breaks the schema (all but the CEL rules).
+
+    `old` is the value before an update: what did not change is not checked again, so that objects from before a
+    schema became stricter can still be worked with (Kubernetes: validation ratcheting).
+    """
+    if (value is None and schema.get("nullable")) or (old is not MISSING and value == old):
         return
     wrong = _type_error(value, schema, path)
     if wrong is not None:
@@ -101,9 +107,9 @@ def validate(value: Any, schema: JSON, path: str = "") -> Iterator[FieldError]:
     elif isinstance(value, int | float):
         yield from _number(value, schema, path)
     elif isinstance(value, list):
-        yield from _list(value, schema, path)
+        yield from _list(value, schema, path, old)
     elif isinstance(value, dict):
-        yield from _object(value, schema, path)
+        yield from _object(value, schema, path, old)
     yield from _combinations(value, schema, path)
 
 
@@ -165,7 +171,7 @@ def _number(value: float, schema: JSON, path: str) -> Iterator[FieldError]:
         yield invalid_value(path, value, f"{path} in body must be of type int32")
 
 
-def _list(value: list[Any], schema: JSON, path: str) -> Iterator[FieldError]:
+def _list(value: list[Any], schema: JSON, path: str, old: Any) -> Iterator[FieldError]:
     if "maxItems" in schema and len(value) > schema["maxItems"]:
         yield FieldError("FieldValueTooMany", path, len(value), f"must have at most {schema['maxItems']} items")
     if len(value) < schema.get("minItems", 0):
@@ -173,7 +179,7 @@ def _list(value: list[Any], schema: JSON, path: str) -> Iterator[FieldError]:
     items = schema.get("items")
     if isinstance(items, dict):
         for index, item in enumerate(value):
-            yield from validate(item, items, f"{path}[{index}]")
+            yield from validate(item, items, f"{path}[{index}]", same_item(item, old, schema))
     seen: list[Any] = []
     for index, item in enumerate(value):
         identity = list_identity(item, schema)
@@ -195,7 +201,15 @@ def list_identity(item: Any, schema: JSON) -> Any:
     return {key: item[key] for key in keys if key in item}
 
 
-def _object(value: JSON, schema: JSON, path: str) -> Iterator[FieldError]:
+def same_item(item: Any, old: Any, schema: JSON) -> Any:
+    """An item's state in the former list: found by its keys in a list of type map; items of other lists have none."""
+    if schema.get("x-kubernetes-list-type") != "map" or not isinstance(old, list):
+        return MISSING
+    identity = list_identity(item, schema)
+    return next((before for before in old if list_identity(before, schema) == identity), MISSING)
+
+
+def _object(value: JSON, schema: JSON, path: str, old: Any) -> Iterator[FieldError]:
     if len(value) < schema.get("minProperties", 0):
         text = f"{path} in body should have at least {schema['minProperties']} properties"
         yield invalid_value(path, len(value), text)
@@ -208,10 +222,11 @@ def _object(value: JSON, schema: JSON, path: str) -> Iterator[FieldError]:
     properties = schema.get("properties") or {}
     additional = schema.get("additionalProperties")
     for key, item in value.items():
+        before = old.get(key, MISSING) if isinstance(old, dict) else MISSING
         if key in properties:
-            yield from validate(item, properties[key], child(path, key))
+            yield from validate(item, properties[key], child(path, key), before)
         elif isinstance(additional, dict):
-            yield from validate(item, additional, map_child(path, key))
+            yield from validate(item, additional, map_child(path, key), before)
 
 
 def _combinations(value: Any, schema: JSON, path: str) -> Iterator[FieldError]:

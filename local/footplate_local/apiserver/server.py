@@ -1,7 +1,7 @@
 """One running server: its files, its port, its tasks.
 
-Below its home: `token`, `cluster.db`, `kubeconfig`, `run/apiserver.port`, `run/apiserver.pem`. A port that was used before is used again when it
-is free, so that kubeconfigs stay valid over restarts.
+Below its home: `token`, `cluster.db`, `kubeconfig`, `run/apiserver.port`, `run/apiserver.pem`. A port that was used
+before is used again when it is free, so that kubeconfigs stay valid over restarts.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class ApiServer:
         self._storage = SqliteStorage(self._home / "cluster.db", self._history)
         strategy = definitions.DefinitionStrategy(lambda: metadata.timestamp(self._now()))
         self._registry = Registry(builtin_types(strategy))
-        for stored in self._storage.list(definitions.RESOURCE):
+        for stored in self._storage.listing(definitions.RESOURCE):
             self._registry.set_custom(stored.key.name, definitions.kinds_of(stored.object))
         self._storage.subscribe(self._serve_definitions)
         self._storage.subscribe(self._add_service_account)
@@ -113,7 +113,7 @@ class ApiServer:
         self._storage.close()
 
     async def _listen(self) -> None:
-        server = web.Server(self._handler, request_factory=_request, access_log=None)
+        server = web.Server(self._handler, request_factory=_request, access_log=None, handler_cancellation=True)
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         context = tls.server_context(self._certificate)
         await self._runner.setup()

@@ -66,8 +66,8 @@ class Storage(Protocol):
     @property
     def version(self) -> int: ...
     def get(self, key: ObjectKey) -> Stored | None: ...
-    def list(self, resource: str, namespace: str | None = None) -> list[Stored]: ...
-    def list_at(self, resource: str, namespace: str | None, version: int) -> list[Stored]: ...
+    def listing(self, resource: str, namespace: str | None = None) -> list[Stored]: ...
+    def listing_at(self, resource: str, namespace: str | None, version: int) -> list[Stored]: ...
     def everything(self) -> Iterator[Stored]: ...
     def put(self, key: ObjectKey, obj: JSON) -> Stored: ...
     def delete(self, key: ObjectKey) -> Stored | None: ...
@@ -89,7 +89,8 @@ CREATE TABLE IF NOT EXISTS history (
     version INTEGER PRIMARY KEY, type TEXT NOT NULL,
     resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
     value BLOB NOT NULL, previous BLOB);
-CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, floor INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS counter (
+    id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, floor INTEGER NOT NULL);
 """
 
 
@@ -130,7 +131,7 @@ class SqliteStorage:
     def get(self, key: ObjectKey) -> Stored | None:
         return self._objects.get(key.resource, {}).get((key.namespace, key.name))
 
-    def list(self, resource: str, namespace: str | None = None) -> list[Stored]:
+    def listing(self, resource: str, namespace: str | None = None) -> list[Stored]:
         """The objects of a resource, of one namespace or of all, ordered by namespace and name."""
         objects = self._objects.get(resource)
         if not objects:
@@ -148,11 +149,11 @@ class SqliteStorage:
             found.append(objects[place])
         return found
 
-    def list_at(self, resource: str, namespace: str | None, version: int) -> list[Stored]:
+    def listing_at(self, resource: str, namespace: str | None, version: int) -> list[Stored]:
         """The list as it was at a version, by undoing what came after. Raises HistoryGone."""
         later = self.changes_since(resource, version)
         if not later:
-            return self.list(resource, namespace)
+            return self.listing(resource, namespace)
         states = dict(self._objects.get(resource, {}))
         for change in reversed(later):
             place = (change.stored.key.namespace, change.stored.key.name)

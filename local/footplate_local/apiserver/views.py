@@ -43,11 +43,16 @@ def many(kind: ResourceType, found: Sequence[Stored], meta: JSON, accepted: Acce
         rows = [_raw(kind, item) for item in found]
     else:
         head = {"kind": kind.list_name, "apiVersion": kind.api_version, "metadata": meta}
-        rows = [
-            encode({key: value for key, value in kind.shown(item.object).items() if key not in ("apiVersion", "kind")})
-            for item in found
-        ]
+        rows = [_without_type(kind, item) for item in found]
     return encode(head)[:-1] + b',"items":[' + b",".join(rows) + b"]}"
+
+
+def _without_type(kind: ResourceType, item: Stored) -> bytes:
+    shown = kind.shown(item.object)
+    start = encode({"apiVersion": kind.api_version, "kind": kind.kind})[:-1] + b","
+    if shown is item.object and item.raw.startswith(start):  # as nearly all are stored: no need to encode again
+        return b"{" + item.raw[len(start) :]
+    return encode({key: value for key, value in shown.items() if key not in ("apiVersion", "kind")})
 
 
 def _raw(kind: ResourceType, item: Stored) -> bytes:
@@ -59,8 +64,5 @@ def event(
     kind: ResourceType, change_type: str, item: Stored, accepted: Accepted, now: datetime, *, first: bool
 ) -> bytes:
     """A line of a watch."""
-    if accepted.form:
-        body = encode(one(kind, item.object, accepted, now, headers=first))
-    else:
-        body = _raw(kind, item)
+    body = encode(one(kind, item.object, accepted, now, headers=first)) if accepted.form else _raw(kind, item)
     return b'{"type":"%s","object":%s}\n' % (change_type.encode(), body)

@@ -1,4 +1,7 @@
-"""Watches: the changes of a collection as a stream of lines (Kubernetes: API Concepts, "Efficient detection of changes")."""
+"""Watches: the changes of a collection as a stream of lines.
+
+Source: Kubernetes API Concepts, "Efficient detection of changes".
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,7 @@ class Watch:
     def _start(self) -> None:
         options, kind = self._options, self._target.kind
         if options.version is None or options.send_initial:
-            for stored in self._storage.list(kind.resource, self._target.namespace):
+            for stored in self._storage.listing(kind.resource, self._target.namespace):
                 if self._concerns(stored) and self._matches(stored):
                     self._send("ADDED", stored)
             if options.send_initial and options.bookmarks:
