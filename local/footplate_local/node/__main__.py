@@ -16,7 +16,7 @@ from pathlib import Path
 from footplate.engine.clock import SystemClock
 from footplate.errors import NoCluster
 from footplate.kube.client import KubeClient
-from footplate_local.node.folders import Home
+from footplate_local.node.folders import NodeHome
 from footplate_local.node.machine import inspect, node_name
 from footplate_local.node.node import Node
 from footplate_local.node.stop import NodeRunning, hold_node_lock, stop_all_pods
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stop-pods", action="store_true", help="end the containers of all pods, then exit")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    home = Home(options.home.absolute())
+    home = NodeHome(options.home.absolute())
     try:
         if options.stop_pods:
             stop_all_pods(home.path)
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.close(lock)
 
 
-async def _run(home: Home) -> int:
+async def _run(home: NodeHome) -> int:
     home.pods.mkdir(parents=True, exist_ok=True, mode=0o700)
     machine = inspect(node_name(home.path), dict(os.environ), home.path)
     try:

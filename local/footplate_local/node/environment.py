@@ -13,6 +13,7 @@ from typing import Any
 
 from footplate_local.node.downward import ConfigError, Place, field, resource_field
 from footplate_local.node.resources import container_limit, container_requests
+from footplate_runtime.contract import ENV_HOSTS
 
 Reference = tuple[str, str]  # ("ConfigMap" | "Secret", name)
 Objects = Mapping[Reference, Mapping[str, Any] | None]  # None: there is no such object
@@ -141,14 +142,16 @@ def machine_environment(
     machine: Mapping[str, str],
     bin_folder: Path | None,
     hostname: str,
-    home: Path,
+    cache: Path,
+    hosts: Path,
     scratch: Path,
     temporary: Path,
     gpus: tuple[str, ...],
 ) -> dict[str, str]:
     """What every container has: a small, clean environment over which the spec's variables are laid.
 
-    MACHINE is the node's own environment; HOME is FOOTPLATE_HOME; GPUS are the indices given to the container.
+    MACHINE is the node's own environment; CACHE is shared by all pods, SCRATCH is the pod's HOME; GPUS are the
+    indices given to the container.
     """
     path = machine.get("PATH") or os.defpath
     values = {
@@ -161,8 +164,8 @@ def machine_environment(
         "LANG": "C.UTF-8",
         "HOSTNAME": hostname,
         # Downloads of pip, torch.hub and the like are shared by all pods, though each has a HOME of its own.
-        "XDG_CACHE_HOME": str(home / "cache"),
-        "FOOTPLATE_HOSTS": str(home / "run" / "hosts"),
+        "XDG_CACHE_HOME": str(cache),
+        ENV_HOSTS: str(hosts),
         # All pods are on the loopback interface; these two guess another one from the machine's routes.
         "GLOO_SOCKET_IFNAME": "lo",
         "NCCL_SOCKET_IFNAME": "lo",

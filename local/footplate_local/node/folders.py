@@ -9,17 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from footplate_local.home import Home
 from footplate_local.node.rundir import RunDir, runs_of
 from footplate_local.node.status import Verdict
 
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
-    """FOOTPLATE_HOME, as far as the node uses it."""
-
-    path: Path
+class NodeHome(Home):
+    """FOOTPLATE_HOME with what the node keeps in it."""
 
     @property
     def pods(self) -> Path:
@@ -30,12 +28,13 @@ class Home:
         return self.path / "environments"
 
     @property
-    def run(self) -> Path:
-        return self.path / "run"
+    def cache(self) -> Path:
+        """Downloads of pip, torch.hub and the like, shared by all pods."""
+        return self.path / "cache"
 
     @property
-    def kubeconfig(self) -> Path:
-        return self.path / "kubeconfig"
+    def hosts(self) -> Path:
+        return self.run / "hosts"
 
     def pod(self, uid: str) -> PodFolder:
         return PodFolder(self.pods / uid)
@@ -127,7 +126,7 @@ class PodRecord:
         )
 
 
-def recorded_pods(home: Home) -> Iterator[tuple[PodFolder, PodRecord | None]]:
+def recorded_pods(home: NodeHome) -> Iterator[tuple[PodFolder, PodRecord | None]]:
     """Every pod folder of this home."""
     if home.pods.is_dir():
         for path in sorted(home.pods.iterdir()):

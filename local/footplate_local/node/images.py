@@ -12,8 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-COMPLETE = ".complete"  # in an environment's folder once it is whole; written by the builder
-LOCK = "lock.txt"
+from footplate_local.builder import COMPLETE, LOCK
 
 _DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]+)?/)?"
 _PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -30,7 +29,6 @@ class Image:
     id: str
     bin: Path | None
     on_host: bool = False
-    runtime: bool = False
 
 
 class ImageError(Exception):
@@ -50,9 +48,7 @@ def resolve(name: str, environments: Path) -> Image:
             f"Failed to apply default image tag {name!r}: couldn't parse image name {name!r}: invalid reference format",
         )
     if re.match(r"footplate/runtime(?![\w./-])", name):
-        return Image(
-            id=f"footplate.local/python@{sys.version.split()[0]}", bin=Path(sys.executable).parent, runtime=True
-        )
+        return Image(id=f"footplate.local/python@{sys.version.split()[0]}", bin=Path(sys.executable).parent)
     if name.startswith("footplate.local/"):
         return _environment(name, environments)
     return Image(id=name, bin=None, on_host=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from footplate_local.node.downward import Place
 from footplate_local.node.environment import Objects, expand, machine_environment, spec_environment
-from footplate_local.node.folders import Home, PodFolder
+from footplate_local.node.folders import NodeHome, PodFolder
 from footplate_local.node.images import Image
 from footplate_local.node.lifecycle import Kind
 from footplate_local.node.paths import Rewriter
@@ -17,8 +17,7 @@ from footplate_local.node.process import MARKER
 from footplate_local.node.resources import GPU, container_limit, container_requests, is_sidecar
 from footplate_local.node.rundir import ProcessSpec, RunDir
 from footplate_local.node.volumes import mounts
-
-TERMINATION_LOG = "/dev/termination-log"
+from footplate_runtime.contract import DEFAULT_TERMINATION_LOG, ENV_TERMINATION_LOG
 
 Json = Mapping[str, Any]
 
@@ -36,7 +35,7 @@ class Setting:
 
     pod: Json
     place: Place
-    home: Home
+    home: NodeHome
     folder: PodFolder
     volumes: Mapping[str, Path]
     objects: Objects
@@ -49,7 +48,7 @@ def process_spec(container: Json, run: RunDir, setting: Setting) -> ProcessSpec:
     """The process of CONTAINER in RUN; makes its folders. Raises ConfigError, VolumeError or CommandError."""
     pod, folder = setting.pod, setting.folder
     places = mounts(container, setting.volumes)
-    places[container.get("terminationMessagePath") or TERMINATION_LOG] = run.termination_log
+    places[container.get("terminationMessagePath") or DEFAULT_TERMINATION_LOG] = run.termination_log
     rewriter = Rewriter(places)
     asked = spec_environment(container, pod, setting.place, setting.objects)
     words = [*(container.get("command") or []), *(container.get("args") or [])]
@@ -65,13 +64,13 @@ def process_spec(container: Json, run: RunDir, setting: Setting) -> ProcessSpec:
         machine=setting.machine,
         bin_folder=setting.image.bin,
         hostname=hostname,
-        home=setting.home.path,
+        cache=setting.home.cache,
+        hosts=setting.home.hosts,
         scratch=folder.home,
         temporary=folder.temporary,
         gpus=setting.gpus,
     )
-    if setting.image.runtime:
-        env["FOOTPLATE_HOME"] = str(setting.home.path)  # our own programs, the builder among them
+    env[ENV_TERMINATION_LOG] = str(run.termination_log)  # where /dev/termination-log is meant
     env |= {name: rewriter.rewrite(value) for name, value in asked.items()}
     env[MARKER] = run.marker
     limit = container_limit(container, "memory")

@@ -24,7 +24,7 @@ from footplate.kube.events import Recorder
 from footplate.kube.resources import CONFIG_MAPS, PODS, SECRETS, Resource
 from footplate_local.node import scheduler, server
 from footplate_local.node.environment import Objects, Reference
-from footplate_local.node.folders import Home, PodRecord, recorded_pods
+from footplate_local.node.folders import NodeHome, PodRecord, recorded_pods
 from footplate_local.node.machine import Machine
 from footplate_local.node.network import Addresses, hosts_text, write_hosts
 from footplate_local.node.registration import heartbeat, labels_of
@@ -43,7 +43,7 @@ FORGOTTEN = 2000  # uids of removed pods that are remembered, so that an old ans
 
 
 class Node:
-    def __init__(self, home: Home, client: KubeClient, machine: Machine, timing: Timing | None = None) -> None:
+    def __init__(self, home: NodeHome, client: KubeClient, machine: Machine, timing: Timing | None = None) -> None:
         self.machine = machine
         self.port = 0  # of the HTTP server, once it listens
         self._home = home
@@ -225,7 +225,7 @@ class Node:
     def _write_hosts(self) -> None:
         pods = [(worker.pod, worker.runner.record.ip) for worker in self._running()]
         pods += [(record.pod, record.ip) for record in self._records.values()]
-        write_hosts(self._home.run / "hosts", hosts_text(pods))
+        write_hosts(self._home.hosts, hosts_text(pods))
 
     async def _objects(self, namespace: str, wanted: set[Reference]) -> Objects:
         ordered = sorted(wanted)

@@ -13,7 +13,7 @@ from footplate.errors import FootplateError
 from footplate_local.node import lifecycle, volumes
 from footplate_local.node.downward import ConfigError, Place
 from footplate_local.node.environment import Objects, Reference, references
-from footplate_local.node.folders import Home, PodFolder, PodRecord
+from footplate_local.node.folders import NodeHome, PodFolder, PodRecord
 from footplate_local.node.images import Image, ImageError, resolve
 from footplate_local.node.launch import CommandError, Setting, kinds, process_spec, share_gpus
 from footplate_local.node.lifecycle import Kind, RestartPolicy
@@ -57,7 +57,7 @@ class PodRunner:
     def __init__(
         self,
         record: PodRecord,
-        home: Home,
+        home: NodeHome,
         machine: Machine,
         timing: Timing,
         hooks: Hooks,

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from footplate_local.node.environment import Objects, Reference
-from footplate_local.node.folders import Home, PodRecord, recorded_pods
+from footplate_local.node.folders import NodeHome, PodRecord, recorded_pods
 from footplate_local.node.machine import inspect
 from footplate_local.node.runner import Hooks, PodRunner, Timing
 from footplate_local.node.status import Verdict
@@ -30,7 +30,7 @@ class NodeRunning(Exception):
     """A node of this home is running."""
 
 
-def hold_node_lock(home: Home, seconds: float = 0.0) -> int:
+def hold_node_lock(home: NodeHome, seconds: float = 0.0) -> int:
     """The lock that one node of a home holds while it lives. Raises NodeRunning after so many seconds."""
     home.run.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(home.run / "node.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -52,7 +52,7 @@ def stop_all_pods(home: Path, maximum_grace: float = 30.0) -> int:
     Each pod gets its grace period, at most MAXIMUM_GRACE seconds. The pods' objects stay: the next node reports
     them as Failed, Terminated, with a DisruptionTarget condition. Raises NodeRunning when a node runs.
     """
-    place = Home(home)
+    place = NodeHome(home)
     lock = hold_node_lock(place, NODE_GONE_SECONDS)
     try:
         return asyncio.run(_stop(place, maximum_grace))
@@ -60,7 +60,7 @@ def stop_all_pods(home: Path, maximum_grace: float = 30.0) -> int:
         os.close(lock)
 
 
-async def _stop(home: Home, maximum_grace: float) -> int:
+async def _stop(home: NodeHome, maximum_grace: float) -> int:
     machine = inspect("stopping", os.environ, home.path)
     runners = []
     for folder, record in recorded_pods(home):
@@ -75,8 +75,8 @@ async def _stop(home: Home, maximum_grace: float) -> int:
     return len(runners)
 
 
-def _runs(home: Home, record: PodRecord) -> bool:
-    """Whether the pod was not yet at its end: a container runs, or one would have been started next."""
+def _runs(home: NodeHome, record: PodRecord) -> bool:
+    """Whether a container of the pod runs. A pod that waits for its next container just goes on waiting."""
     folder = home.pod(record.pod["metadata"]["uid"])
     spec = record.pod["spec"]
     names = [container["name"] for container in [*(spec.get("initContainers") or []), *spec["containers"]]]

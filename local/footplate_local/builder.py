@@ -1,0 +1,232 @@
+"""The embedded cluster's builder, ``python -m footplate_local.builder``: a virtual environment for an Environment.
+
+Its orders and its answer are those of every builder (docs/architecture.md, "A builder"). The image it makes is a
+folder, ``<home>/environments/env-<12 hex>``, made at its final place because virtual environments cannot be moved.
+It counts as there once it holds the file ``.complete``; a build that was killed is begun again from nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from footplate_runtime.contract import DEFAULT_TERMINATION_LOG, ENV_BUILD, ENV_TERMINATION_LOG, TERMINATION_LOG_LIMIT
+
+COMPLETE = ".complete"
+LOCK = "lock.txt"
+LAST_LINES = 20
+_IMAGE_PREFIX = "footplate.local/"
+_NOT_HERE = ("image", "conda", "dockerfile")
+
+
+class BuildError(Exception):
+    """The environment cannot be built: one sentence, and the last lines of the log."""
+
+    def __init__(self, message: str, last_lines: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.last_lines = last_lines or []
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to build, and where the environments of this machine lie."""
+
+    content_hash: str
+    pip: tuple[str, ...]
+    python: str | None
+    environments: Path
+
+    @property
+    def name(self) -> str:
+        return f"env-{self.content_hash[:12]}"
+
+    @property
+    def folder(self) -> Path:
+        return self.environments / self.name
+
+
+def read_order(environ: Mapping[str, str]) -> Order:
+    """From FOOTPLATE_BUILD and FOOTPLATE_HOME. Raises BuildError for what this builder cannot build."""
+    for name in (ENV_BUILD, "FOOTPLATE_HOME"):
+        if not environ.get(name):
+            raise BuildError(f"the builder needs the environment variable {name}")
+    order = json.loads(environ[ENV_BUILD])
+    spec: dict[str, Any] = order["spec"]
+    if not spec.get("pip"):
+        kind = next((key for key in _NOT_HERE if spec.get(key)), "nothing")
+        raise BuildError(
+            f"the local builder makes pip environments only, and this one is of {kind}: "
+            "use pip, or a cluster whose operator has an image builder"
+        )
+    if not re.fullmatch(r"[0-9a-f]{64}", order["contentHash"]):
+        raise BuildError(f"the content hash {order['contentHash']!r} is not 64 hexadecimal digits")
+    if spec.get("baseImage"):
+        print(f"baseImage {spec['baseImage']} is not used: a local environment is built on this machine's Python")
+    return Order(
+        content_hash=order["contentHash"],
+        pip=tuple(spec["pip"]),
+        python=spec.get("python"),
+        environments=Path(environ["FOOTPLATE_HOME"]) / "environments",
+    )
+
+
+def build(order: Order, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Builds it unless it is there, and returns the answer of a builder. Raises BuildError."""
+    order.environments.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(order):
+        if (order.folder / COMPLETE).exists():
+            print(f"{order.name} is built already", flush=True)
+        else:
+            _make(order, environ)
+        return answer(order.folder)
+
+
+def answer(folder: Path) -> dict[str, Any]:
+    """What a builder says of a finished environment."""
+    lock = folder / LOCK
+    content = lock.read_bytes()
+    version = content.decode().partition("\n")[0].removeprefix("# python ")
+    digest = hashlib.sha256(content).hexdigest()
+    return {
+        "version": 1,
+        "image": f"{_IMAGE_PREFIX}{folder.name}@sha256:{digest}",
+        "lock": lock.absolute().as_uri(),
+        "python": version,
+    }
+
+
+@contextmanager
+def _one_at_a_time(order: Order) -> Iterator[None]:
+    """Only one build of a content runs; who comes second waits and finds it built."""
+    descriptor = os.open(order.environments / f".{order.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another build of {order.name}", flush=True)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make(order: Order, environ: Mapping[str, str]) -> None:
+    if order.folder.exists():
+        print(f"an unfinished build of {order.name} is removed", flush=True)
+        shutil.rmtree(order.folder)
+    python = find_python(order.python, environ)
+    print(f"building {order.name} with {python}", flush=True)
+    _run([python, "-m", "venv", str(order.folder)], environ, "the virtual environment could not be made")
+    requirements = order.folder / "requirements.txt"
+    requirements.write_text("".join(f"{line}\n" for line in order.pip), encoding="utf-8")
+    pip = [str(order.folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    install = [*pip, "install", "--progress-bar", "off", "--requirement", str(requirements)]
+    _run(install, environ, "pip could not install the requirements")
+    _write_lock(order.folder, [*pip, "freeze", "--all"], environ)
+    (order.folder / COMPLETE).write_text(order.content_hash, encoding="ascii")
+    print(f"{order.name} is ready", flush=True)
+
+
+def _write_lock(folder: Path, freeze: list[str], environ: Mapping[str, str]) -> None:
+    """``# python <version>`` and every installed package with its version; its sha256 is the image's digest."""
+    version = _output(
+        [str(folder / "bin" / "python"), "-c", "import platform; print(platform.python_version())"], environ
+    )
+    packages = _output(freeze, environ)
+    (folder / LOCK).write_text(f"# python {version.strip()}\n{packages}", encoding="utf-8")
+
+
+def find_python(wanted: str | None, environ: Mapping[str, str]) -> str:
+    """A Python of the version WANTED ("3.11"): this one, ``python3.11`` on the PATH, or one of pyenv's.
+
+    Raises BuildError when there is none that can make virtual environments.
+    """
+    if wanted is None:
+        return sys.executable
+    short = ".".join(wanted.split(".")[:2])
+    candidates = [sys.executable, f"python{short}", *_pyenv_pythons(wanted, environ)]
+    for folder in environ.get("PATH", "").split(os.pathsep):
+        candidates.append(str(Path(folder) / f"python{short}"))
+    for candidate in candidates:
+        if _version_of(candidate, environ)[: len(wanted.split("."))] == wanted.split("."):
+            return candidate
+    raise BuildError(
+        f"there is no Python {wanted} with venv on this machine (python{short} on the PATH, pyenv): "
+        "install it, or leave spec.python out to use the one Footplate runs on"
+    )
+
+
+def _version_of(python: str, environ: Mapping[str, str]) -> list[str]:
+    """[major, minor, patch], or nothing when it cannot run or cannot make virtual environments."""
+    question = "import ensurepip, venv, platform; print(platform.python_version())"
+    try:
+        return _output([python, "-c", question], environ).strip().split(".")
+    except (OSError, subprocess.CalledProcessError):
+        return []
+
+
+def _pyenv_pythons(wanted: str, environ: Mapping[str, str]) -> list[str]:
+    """pyenv's interpreters of that version; its shims only run the versions that the user has chosen."""
+    shims = [Path(folder) for folder in environ.get("PATH", "").split(os.pathsep) if folder.endswith("/.pyenv/shims")]
+    roots = [Path(environ["PYENV_ROOT"])] if environ.get("PYENV_ROOT") else [folder.parent for folder in shims]
+    return [str(path) for root in roots for path in sorted(root.glob(f"versions/{wanted}*/bin/python"))]
+
+
+def _output(command: list[str], environ: Mapping[str, str]) -> str:
+    return subprocess.run(
+        command, env=dict(environ), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+    ).stdout
+
+
+def _run(command: list[str], environ: Mapping[str, str], failure: str) -> None:
+    """Runs COMMAND, its output going on line by line. Raises BuildError with pip's own sentence."""
+    last: deque[str] = deque(maxlen=LAST_LINES)
+    said = ""
+    environment = {**environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as child:
+        assert child.stdout is not None
+        for raw in child.stdout:
+            line = raw.decode("utf-8", "replace").rstrip()
+            print(line, flush=True)
+            last.append(line)
+            if line.startswith("ERROR: "):
+                said = line.removeprefix("ERROR: ")
+    if child.returncode != 0:
+        raise BuildError(f"{failure}: {said or f'exit code {child.returncode}'}", list(last))
+
+
+def _report(environ: Mapping[str, str], value: dict[str, Any]) -> None:
+    """The termination message; lines go, the first ones first, until it fits."""
+    lines = value.get("error", {}).get("lastLines", [])
+    while len(content := json.dumps(value).encode()) > TERMINATION_LOG_LIMIT and lines:
+        del lines[0]
+    Path(environ.get(ENV_TERMINATION_LOG) or DEFAULT_TERMINATION_LOG).write_bytes(content)
+
+
+def main(environ: Mapping[str, str] = os.environ) -> int:
+    try:
+        _report(environ, build(read_order(environ), environ))
+        return 0
+    except BuildError as error:
+        print(f"the build failed: {error.message}", flush=True)
+        _report(environ, {"version": 1, "error": {"message": error.message[:1024], "lastLines": error.last_lines}})
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
