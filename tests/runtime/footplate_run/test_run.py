@@ -261,6 +261,16 @@ def test_forked_processes_write_whole_lines(python: str, pyz: Path, tmp_path: Pa
         assert steps == list(range(500))
 
 
+def test_ranks_that_opened_the_file_each_for_itself_do_not_overwrite(tmp_path: Path) -> None:
+    ranks = [Run({"FOOTPLATE_JOB": "x", "FOOTPLATE_ROOT": str(tmp_path)}, "") for _ in range(3)]
+    for step in range(50):
+        for number, run in enumerate(ranks):
+            run.log(f"r{number}", step * 10**number, step=step)
+    assert [(record["name"], record["step"]) for record in metrics(tmp_path)] == [
+        (f"r{number}", step) for step in range(50) for number in range(3)
+    ]
+
+
 OFFLINE = """
 from footplate_run import Run
 with Run.get_context() as run:
