@@ -10,13 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from footplate.errors import FootplateError
+from footplate.errors import SettingsError
+
+__all__ = ["BuilderSettings", "Settings", "SettingsError", "StoreSettings", "load"]
 
 Text = Annotated[str, Field(min_length=1)]
-
-
-class SettingsError(FootplateError):
-    """The settings cannot be used; the message names the file and the key."""
 
 
 class _Section(BaseModel):

@@ -48,6 +48,7 @@ class WorkQueue:
         if seconds <= 0:
             self.add(key)
             return
+        self._bring_in_due()  # an earlier wish whose time has come is not this one
         due = self._clock.monotonic() + seconds
         if due < self._due.get(key, float("inf")):
             self._due[key] = due
