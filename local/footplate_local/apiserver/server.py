@@ -69,6 +69,11 @@ class ApiServer:
         return f"https://{_HOST}:{self.port}"
 
     @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """What it listens on."""
+        return [(address[0], address[1]) for address in self._runner.addresses]
+
+    @property
     def kubeconfig(self) -> Path:
         return self._home / "kubeconfig"
 
@@ -127,7 +132,7 @@ class ApiServer:
                 if candidate == candidates[-1]:
                     raise
                 _LOG.warning("port %d of the last run is taken, taking another", candidate)
-        self.port = self._runner.addresses[0][1]
+        self.port = self.addresses[0][1]
         kubeconfig.replace_text(remembered, f"{self.port}\n")
 
     def _serve_definitions(self, change: Change) -> None:
