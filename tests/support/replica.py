@@ -196,6 +196,10 @@ class AgentProcess:
         self.terminate()
         return self._process.wait(PATIENCE * 2)
 
+    def wait(self) -> int:
+        """Wait until it ends by itself; the exit code."""
+        return self._process.wait(PATIENCE)
+
     def kill(self) -> None:
         """SIGKILL."""
         if self._process.poll() is None:

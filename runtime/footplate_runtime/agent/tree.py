@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from stat import S_ISREG
 
 from footplate_runtime import contract
 from footplate_runtime.agent.scan import Scan, Stamp, matcher, unfinished
@@ -57,6 +58,8 @@ class Tree:
 
     def _single(self, path: str, key: str) -> Iterator[Item]:
         try:
-            yield Item(path.encode(), key, Stamp.of(os.lstat(os.path.join(self.root, path.encode()))))
+            stat = os.lstat(os.path.join(self.root, path.encode()))
         except (FileNotFoundError, NotADirectoryError):
             return
+        if S_ISREG(stat.st_mode):  # a link in its place is not ours to follow
+            yield Item(path.encode(), key, Stamp.of(stat))

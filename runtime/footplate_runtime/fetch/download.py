@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from footplate_runtime.fetch.errors import Refused, Unreachable
 from footplate_runtime.fetch.progress import Progress
 from footplate_runtime.fetch.retry import Retry
-from footplate_runtime.store import Store, open_store, split_uri
+from footplate_runtime.store import Store, open_store, split_uri, without_password
 from footplate_runtime.store.base import BLOCK
 
 OpenStore = Callable[[str], Store]
@@ -172,9 +172,3 @@ def local_path(uri: str) -> Path:
     if any(real.is_relative_to(kernels) for kernels in ("/proc", "/sys", "/dev")):
         raise Refused(f"{uri} is not a file of data; give the path of a file or folder on a disk.")
     return real
-
-
-def without_password(uri: str) -> str:
-    """The uri as it may stand in a log: without user, password and query."""
-    parts = urlsplit(uri)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], unquote(parts.path), "", ""))

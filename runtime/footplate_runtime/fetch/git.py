@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from footplate_runtime.fetch.download import without_password
 from footplate_runtime.fetch.errors import Refused, Unreachable
+from footplate_runtime.store import without_password
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ABBREVIATED = re.compile(r"[0-9a-f]{7,63}")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from footplate_runtime.fetch.download import Downloads, local_path, without_password
+from footplate_runtime.fetch.download import Downloads, local_path
 from footplate_runtime.fetch.errors import InputUnavailable, Refused, Unreachable
 from footplate_runtime.fetch.progress import Progress
 from footplate_runtime.orders import Input
-from footplate_runtime.store import Entry, NotFound, Store, StoreError, split_uri
+from footplate_runtime.store import Entry, NotFound, Store, StoreError, split_uri, without_password
 
 _PARALLEL = 16
 

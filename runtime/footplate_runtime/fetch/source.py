@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from footplate_runtime import contract
-from footplate_runtime.fetch.download import Downloads, without_password
+from footplate_runtime.fetch.download import Downloads
 from footplate_runtime.fetch.errors import Refused, SourceUnavailable, Unreachable
 from footplate_runtime.fetch.progress import Progress
-from footplate_runtime.store import StoreError
+from footplate_runtime.store import StoreError, without_password
 
 Pin = Callable[[str], str]
 ReadPin = Callable[[], str | None]

@@ -15,7 +15,7 @@ from footplate_runtime.store.errors import (
 )
 from footplate_runtime.store.growing import Segment, find_segments, list_growing, read_growing, segments
 from footplate_runtime.store.keys import key_of_path, path_of_key
-from footplate_runtime.store.opening import open_store, split_uri
+from footplate_runtime.store.opening import open_store, split_uri, without_password
 
 __all__ = [
     "AccessDenied",
@@ -36,4 +36,5 @@ __all__ = [
     "read_growing",
     "segments",
     "split_uri",
+    "without_password",
 ]

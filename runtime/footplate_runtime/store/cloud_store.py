@@ -227,18 +227,21 @@ def _s3_settings(endpoint: str | None, region: str | None, env: Mapping[str, str
 def _store_error(error: Exception, name: str) -> StoreError:
     """One sentence for what the client says in a page."""
     text = str(error)
-    if isinstance(error, (NotFoundError, FileNotFoundError)):
+    # Of some calls (listing) the library gives every refusal as a generic error with the status in its text.
+    answered = re.search(r"non-2xx status code: (\d{3})", text)
+    status = int(answered[1]) if answered else 0
+    if isinstance(error, (NotFoundError, FileNotFoundError)) or status == 404:
         if "NoSuchBucket" in text:
             return NotFound(f"The bucket of {name} does not exist; create it or correct the store's uri.")
         return NotFound(f"There is no {name}.")
-    if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
+    if "169.254." in text or "MissingCredential" in text:
+        return AccessDenied(f"There are no credentials for {name}; put them into the store's Secret.")
+    if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in (401, 403):
         code = re.search(r"<Code>(\w+)</Code>", text)
         said = f" ({code[1]})" if code else ""
         return AccessDenied(
             f"The store refused access to {name}{said}; check the keys in the store's Secret and their rights."
         )
-    if "169.254." in text or "MissingCredential" in text:
-        return AccessDenied(f"There are no credentials for {name}; put them into the store's Secret.")
     cause = re.findall(r'message: "([^"]+)"', text)
     code = re.search(r"<Code>(\w+)</Code>", text)
     reason = code[1] if code else cause[-1] if cause else _first_line(error).rsplit(" - ", 1)[-1]

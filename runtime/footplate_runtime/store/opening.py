@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from footplate_runtime.store.errors import InvalidStore
 from footplate_runtime.store.keys import check_folder
@@ -53,8 +53,16 @@ def split_uri(uri: str) -> tuple[str, str, str]:
             raise InvalidStore(f"{uri!r} is not the address of a folder; write file:///absolute/path.")
         return "file", "", path
     if parts.scheme not in CLOUD_SCHEMES:
-        raise InvalidStore(f"{uri!r} has no scheme Footplate can store to; use s3://, gs://, az:// or file://.")
+        raise InvalidStore(
+            f"{without_password(uri)!r} has no scheme that is known; use s3://, gs://, az:// or file://."
+        )
     if not _BUCKET.fullmatch(parts.netloc):
-        raise InvalidStore(f"{uri!r} names no bucket; write {parts.scheme}://bucket/prefix.")
+        raise InvalidStore(f"{without_password(uri)!r} names no bucket; write {parts.scheme}://bucket/prefix.")
     # Keys may hold '?' and '#', which mean nothing in these addresses.
     return parts.scheme, parts.netloc, uri.split("://", 1)[1][len(parts.netloc) :].lstrip("/")
+
+
+def without_password(uri: str) -> str:
+    """The uri as it may stand in a log: without user, password and query."""
+    parts = urlsplit(uri)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], unquote(parts.path), "", ""))

@@ -29,6 +29,12 @@ def test_wrong_keys(s3_server: S3Server) -> None:
 
     with pytest.raises(AccessDenied, match=r"refused access to s3://runs/.*key \(SignatureDoesNotMatch\).*Secret"):
         store.put("key", b"")
+    with pytest.raises(AccessDenied, match="refused access"):
+        list(store.list())
+    with pytest.raises(AccessDenied, match="refused access"):
+        store.put_if_absent("key", b"")
+    with pytest.raises(AccessDenied, match="refused access"):
+        store.get("key")
 
 
 def test_a_bucket_that_is_not_there(s3_server: S3Server) -> None:
