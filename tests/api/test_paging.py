@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from api_objects import CONFIG_MAPS, config_map, created, read
 from api_server import ApiServerInThread
 
 
-def _names(answer: dict) -> list[str]:  # type: ignore[type-arg]
+def _names(answer: dict[str, Any]) -> list[str]:
     return [item["metadata"]["name"] for item in answer["items"]]
 
 
