@@ -1,0 +1,25 @@
+"""What a start must not load: the budgets are 300 ms for the agent and 250 ms for fetch, and imports are most of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("footplate_runtime.agent.agent", {"obstore", "asyncio", "http.client", "urllib.request", "pydantic"}),
+        (
+            "footplate_runtime.fetch.fetch",
+            {"obstore", "asyncio", "http.client", "urllib.request", "tarfile", "subprocess"},
+        ),
+    ],
+)
+def test_what_is_loaded(module: str, heavy: set[str]) -> None:
+    program = f"import sys; bare = set(sys.modules); import {module}; print(*(set(sys.modules) - bare))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert heavy & set(done.stdout.split()) == set()
