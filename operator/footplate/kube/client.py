@@ -7,7 +7,7 @@ finding the cluster and its credentials alone.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from random import Random
 from typing import Any
 
@@ -218,7 +218,7 @@ class KubeClient:
         label_selector: str | None = None,
         resource_version: str | None = None,
         timeout_seconds: float | None = None,
-    ) -> AsyncIterator[Json]:
+    ) -> AsyncGenerator[Json, None]:
         """Events {"type": ADDED | MODIFIED | DELETED, "object": {…}} for `timeout_seconds`, or until it is closed.
 
         Without a resource version it begins with an ADDED for everything that exists. Lost connections are taken
@@ -245,7 +245,7 @@ class KubeClient:
         tail: int | None = None,
         since_seconds: int | None = None,
         timestamps: bool = False,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """What a container printed, in pieces that need not end at a line; with `follow` until it has ended.
 
         Raises NotFound when there is no such pod, ApiError (400) while the container has not started, and

@@ -101,9 +101,10 @@ async def _from_kubeconfig(paths: str, context: str | None) -> Connection:
         return _connection(auth, namespace)
     except ConfigException as error:
         raise NoCluster(f"The kubeconfig {paths} cannot be used: {error}") from error
-    except (OSError, ValueError, YAMLError, AttributeError, KeyError, TypeError) as error:
-        # What the loader raises over a file that is YAML but no kubeconfig, and over unreadable certificates.
+    except (OSError, ValueError, YAMLError) as error:
         raise NoCluster(f"The kubeconfig {paths} cannot be read: {error}") from error
+    except (AttributeError, KeyError, TypeError) as error:  # of the loader, over YAML of another shape
+        raise NoCluster(f"The file {paths} is not a kubeconfig.") from error
 
 
 def _from_service_account() -> Connection:

@@ -27,7 +27,7 @@ async def watch(
     label_selector: str | None,
     resource_version: str | None,
     timeout_seconds: float | None,
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     """See KubeClient.watch."""
     clock = transport.clock
     end = None if timeout_seconds is None else clock.monotonic() + timeout_seconds
