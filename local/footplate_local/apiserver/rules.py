@@ -1,7 +1,8 @@
 """CEL rules of schemas (x-kubernetes-validations), compiled once and checked for every write.
 
 Source: Kubernetes documentation "Extend the API with CustomResourceDefinitions", validation rules. Evaluation is by
-`common-expression-language` (Rust). It has no optional field syntax (`self.?a`): a CRD that uses it is refused.
+`common-expression-language` (Rust). Two things differ from cel-go: a CRD that uses the optional field syntax
+(`self.?a`) is refused, and `size()` of a text counts bytes.
 """
 
 from __future__ import annotations
