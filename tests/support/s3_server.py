@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -61,7 +62,9 @@ def _running(weed: str, folder: Path) -> Iterator[S3Server]:
     config = folder / "s3.json"
     identity = {"name": "tests", "credentials": [{"accessKey": key, "secretKey": secret}], "actions": ["Admin"]}
     config.write_text(json.dumps({"identities": [identity]}))
-    s3_port, arguments = _arguments(folder, config)
+    # A socket's path has at most 107 bytes, and pytest's folders are long.
+    sockets = Path(tempfile.mkdtemp(prefix="footplate-"))
+    s3_port, arguments = _arguments(folder, config, sockets)
     environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "GOMEMLIMIT": "512MiB", "GOGC": "50"}
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
@@ -80,15 +83,14 @@ def _running(weed: str, folder: Path) -> Iterator[S3Server]:
     finally:
         process.kill()
         process.wait(30)
+        shutil.rmtree(sockets)
 
 
-def _arguments(folder: Path, config: Path) -> tuple[int, list[str]]:
+def _arguments(folder: Path, config: Path, sockets: Path) -> tuple[int, list[str]]:
     """Its defaults bind all addresses, report home and share sockets by port: all is set, each port unique."""
     names = ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc"]
     names += ["s3.port", "s3.port.grpc", "admin.port", "admin.port.grpc"]
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
-    # A socket's path has at most 107 bytes, and pytest's folders are long.
-    sockets = Path(os.environ.get("TMPDIR", "/tmp")) / f"footplate-{secrets.token_hex(6)}"
     data = folder / "data"
     data.mkdir()
     return ports["s3.port"], [
@@ -103,8 +105,8 @@ def _arguments(folder: Path, config: Path) -> tuple[int, list[str]]:
         f"-s3.config={config}",
         f"-bucket={_BUCKET}",
         "-s3.autoCreateBucket=false",
-        f"-filer.localSocket={sockets}.f",
-        f"-s3.localSocket={sockets}.s",
+        f"-filer.localSocket={sockets}/filer",
+        f"-s3.localSocket={sockets}/s3",
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
 

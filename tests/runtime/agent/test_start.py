@@ -1,4 +1,4 @@
-"""What a start must not load: the budgets are 300 ms for the agent and 250 ms for fetch, and imports are most of them."""
+"""What a start must not load: imports are most of the agent's 300 ms and fetch's 250 ms."""
 
 from __future__ import annotations
 
