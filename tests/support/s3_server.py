@@ -65,7 +65,13 @@ def _running(weed: str, folder: Path) -> Iterator[S3Server]:
     # A socket's path has at most 107 bytes, and pytest's folders are long.
     sockets = Path(tempfile.mkdtemp(prefix="footplate-"))
     s3_port, arguments = _arguments(folder, config, sockets)
-    environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "GOMEMLIMIT": "512MiB", "GOGC": "50"}
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(folder),
+        "GOMEMLIMIT": "512MiB",
+        "GOGC": "50",
+        "TMPDIR": str(sockets),
+    }
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
             [weed, "mini", *arguments],
@@ -84,6 +90,9 @@ def _running(weed: str, folder: Path) -> Iterator[S3Server]:
         process.kill()
         process.wait(30)
         shutil.rmtree(sockets)
+        for port in _ports(arguments):  # of gRPC between its parts; named by port, at a fixed place
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
 
 
 def _arguments(folder: Path, config: Path, sockets: Path) -> tuple[int, list[str]]:
@@ -109,6 +118,10 @@ def _arguments(folder: Path, config: Path, sockets: Path) -> tuple[int, list[str
         f"-s3.localSocket={sockets}/s3",
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
+
+
+def _ports(arguments: list[str]) -> list[str]:
+    return [value for name, _, value in (argument.partition("=") for argument in arguments) if ".port" in name]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -42,7 +42,7 @@ def _upload(tmp_path: Path, meanwhile: Callable[[Path], None]) -> tuple[FileStor
     file.write_bytes(b"x" * BIG)
     os.utime(file, (1, 1))
     store = SlowStore(tmp_path / "store", lambda: meanwhile(file))
-    store.put("model", b"old")
+    FileStore(tmp_path / "store").put("model", b"old")
     item = Item(b"model", "model", Stamp.of(file.stat()))
     return store, lambda: upload_whole(store, os.fsencode(os.path.realpath(root)), item)
 
