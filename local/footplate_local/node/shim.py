@@ -260,7 +260,8 @@ def start_error(name: str, error: OSError) -> str:
         return f'exec: "{name}": {error.strerror}'
     if error.errno == errno.ENOENT and error.filename == name:
         return f'exec: "{name}": stat {name}: no such file or directory'
-    return f'exec: "{name}": {os.fsdecode(error.filename)}: {(error.strerror or "").lower()}'
+    where = "" if error.filename == name else f"{os.fsdecode(error.filename)}: "
+    return f'exec: "{name}": {where}{(error.strerror or "").lower()}'
 
 
 def take_hostname(libc: ctypes.CDLL, hostname: str) -> None:
