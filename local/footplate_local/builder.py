@@ -157,10 +157,8 @@ def find_python(wanted: str | None, environ: Mapping[str, str]) -> str:
     if wanted is None:
         return sys.executable
     short = ".".join(wanted.split(".")[:2])
-    candidates = [sys.executable, f"python{short}", *_pyenv_pythons(wanted, environ)]
-    for folder in environ.get("PATH", "").split(os.pathsep):
-        candidates.append(str(Path(folder) / f"python{short}"))
-    for candidate in candidates:
+    on_path = [str(Path(folder) / f"python{short}") for folder in environ.get("PATH", "").split(os.pathsep)]
+    for candidate in [sys.executable, *on_path, *_pyenv_pythons(wanted, environ)]:
         if _version_of(candidate, environ)[: len(wanted.split("."))] == wanted.split("."):
             return candidate
     raise BuildError(

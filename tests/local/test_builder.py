@@ -1,0 +1,153 @@
+"""The venv builder, with real pip and packages made here: no network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from footplate_local.builder import BuildError, find_python
+from footplate_local.node.images import resolve
+
+HASH = "0123456789ab" + "c" * 52
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    """A folder with the package ``tiny`` 1.2."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "tiny-1.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "WORD = 'tiny'\n")
+        wheel.writestr("tiny-1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.2\n")
+        wheel.writestr("tiny-1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("tiny-1.2.dist-info/RECORD", "tiny.py,,\n")
+    return folder
+
+
+def environ(home: Path, wheels: Path, **spec: Any) -> dict[str, str]:
+    order = {"version": 1, "contentHash": HASH, "spec": spec}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    return kept | {
+        "FOOTPLATE_BUILD": json.dumps(order),
+        "FOOTPLATE_HOME": str(home),
+        "FOOTPLATE_TERMINATION_LOG": str(home / "message"),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(wheels),
+    }
+
+
+def build(env: dict[str, str]) -> tuple[int, dict[str, Any], str]:
+    """Exit code, termination message, log."""
+    command = [sys.executable, "-m", "footplate_local.builder"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, json.loads(Path(env["FOOTPLATE_TERMINATION_LOG"]).read_text()), done.stdout
+
+
+def test_an_environment_is_built_once_and_reused(tmp_path: Path, wheels: Path) -> None:
+    env = environ(tmp_path, wheels, pip=["tiny"])
+    code, message, log = build(env)
+    assert code == 0, log
+    folder = tmp_path / "environments" / "env-0123456789ab"
+    lock = (folder / "lock.txt").read_text()
+    version = message["python"]
+    assert lock.splitlines()[0] == f"# python {version}"
+    assert "tiny==1.2" in lock.splitlines()
+    digest = hashlib.sha256(lock.encode()).hexdigest()
+    assert message == {
+        "version": 1,
+        "image": f"footplate.local/env-0123456789ab@sha256:{digest}",
+        "lock": (folder / "lock.txt").as_uri(),
+        "python": version,
+    }
+    assert "Successfully installed tiny-1.2" in log
+    program = [str(folder / "bin" / "python"), "-c", "import tiny; print(tiny.WORD)"]
+    assert subprocess.run(program, capture_output=True, text=True, check=True).stdout == "tiny\n"
+    assert resolve(message["image"], tmp_path / "environments").bin == folder / "bin"
+
+    code, again, log = build(env)
+    assert (code, again) == (0, message)
+    assert log == "env-0123456789ab is built already\n"
+
+
+def test_what_pip_cannot_install_is_told_in_its_words(tmp_path: Path, wheels: Path) -> None:
+    code, message, log = build(environ(tmp_path, wheels, pip=["tiny", "no-such-package==9"]))
+    assert code == 1
+    assert message["error"]["message"] == (
+        "pip could not install the requirements: No matching distribution found for no-such-package==9"
+    )
+    assert any("no-such-package" in line for line in message["error"]["lastLines"])
+    assert "the build failed" in log
+    assert not (tmp_path / "environments" / "env-0123456789ab" / ".complete").exists()
+
+
+def test_a_build_that_was_killed_is_begun_again(tmp_path: Path, wheels: Path) -> None:
+    env = environ(tmp_path, wheels, pip=["tiny"])
+    folder = tmp_path / "environments" / "env-0123456789ab"
+    first = subprocess.Popen(
+        [sys.executable, "-m", "footplate_local.builder"], env=env, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / "bin").exists():
+            assert time.monotonic() < deadline, "the build does not begin"
+            time.sleep(0.01)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    assert not (folder / ".complete").exists()
+    code, _, log = build(env)
+    assert code == 0, log
+    assert "an unfinished build of env-0123456789ab is removed" in log
+
+
+def test_two_builds_of_one_content_make_one_environment(tmp_path: Path, wheels: Path) -> None:
+    env = environ(tmp_path, wheels, pip=["tiny"])
+    command = [sys.executable, "-m", "footplate_local.builder"]
+    both = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    logs = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted("is built already" in log for log in logs) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"conda": "name: x"}, "makes pip environments only, and this one is of conda"),
+        ({"dockerfile": "FROM x"}, "makes pip environments only, and this one is of dockerfile"),
+        ({"pip": ["tiny"], "python": "2.99"}, "there is no Python 2.99 with venv on this machine"),
+    ],
+)
+def test_what_it_cannot_build(spec: dict[str, Any], words: str, tmp_path: Path, wheels: Path) -> None:
+    code, message, _ = build(environ(tmp_path, wheels, **spec))
+    assert code == 1
+    assert words in message["error"]["message"]
+
+
+def test_a_python_of_the_version_asked_for_is_found_on_the_path(tmp_path: Path) -> None:
+    """Also one that pyenv has; one that cannot make virtual environments does not count."""
+    for folder, version, usable in (
+        (tmp_path / "broken", "3.98", "exit 1"),
+        (tmp_path / "good", "3.98", "echo 3.98.4"),
+        (tmp_path / ".pyenv" / "versions" / "3.97.1" / "bin", "", "echo 3.97.1"),
+    ):
+        folder.mkdir(parents=True)
+        program = folder / f"python{version}"
+        program.write_text(f"#!/bin/sh\n{usable}\n")
+        program.chmod(0o755)
+    path = f"{tmp_path}/broken:{tmp_path}/good:{tmp_path}/.pyenv/shims:/usr/bin:/bin"
+    assert find_python("3.98", {"PATH": path}) == str(tmp_path / "good" / "python3.98")
+    assert find_python("3.97.1", {"PATH": path}) == str(tmp_path / ".pyenv" / "versions" / "3.97.1" / "bin" / "python")
+    assert find_python(None, {"PATH": path}) == sys.executable
+    with pytest.raises(BuildError, match=r"no Python 3\.96"):
+        find_python("3.96", {"PATH": path})
