@@ -30,6 +30,8 @@ from footplate.watched import Lister, Watched
 
 log = logging.getLogger(__name__)
 
+SECOND_LISTING_SECONDS = 5.0
+
 
 class Operator:
     """One running operator. `run` returns only when it is cancelled or one of its parts has failed."""
@@ -79,14 +81,17 @@ class Operator:
         return await self._environments.reconcile(key)
 
     async def run(self) -> None:
-        """List everything once, so that nothing is judged by what was not seen yet; then work and keep sweeping."""
+        """List everything once, so that nothing is judged by what was not seen yet; then work and keep sweeping.
+
+        kopf lists for itself a little later: what went away in between it never tells, so the second listing comes soon.
+        """
         for sweep in self.sweeps:
             await sweep.once()
         log.info("%d jobs, %d pods in the cluster", len(self.watched.jobs), len(self.watched.pods))
         try:
             await together(
                 work(self.queue, self.reconcile, self.settings.workers, observer=self.metrics, clock=self._clock),
-                *(sweep.run() for sweep in self.sweeps),
+                *(sweep.run(first=SECOND_LISTING_SECONDS) for sweep in self.sweeps),
             )
         finally:
             await self._agents.close()

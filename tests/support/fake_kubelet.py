@@ -76,6 +76,9 @@ class FakeKubelet:
                 pods = (await response.json())["items"]
         except aiohttp.ClientError:
             return
+        for task in self._tasks.values():
+            if task.done():
+                task.result()  # a life that ended in an error is the test's error
         for pod in pods:
             uid = pod["metadata"]["uid"]
             deleting = self._deleting.setdefault(uid, asyncio.Event())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -34,6 +35,38 @@ SETTINGS = Settings.model_validate(
 Wrap = Callable[[KubeClient], KubeClient]
 
 
+class OperatorThread:
+    """An operator on an event loop of its own: kopf, when it ends, cancels every other task of its loop."""
+
+    def __init__(self, server: ApiServerInThread, wrap: Wrap) -> None:
+        self._kubeconfig = str(server.kubeconfig)
+        self._wrap = wrap
+        self._loop = asyncio.new_event_loop()
+        self._task = self._loop.create_task(self._run())
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def kill(self) -> None:
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive(), "the operator does not end"
+
+    def _serve(self) -> None:
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._task)
+        finally:
+            self._loop.close()
+
+    async def _run(self) -> None:
+        client = await KubeClient.connect(kubeconfig=self._kubeconfig, clock=SystemClock(), user_agent="footplate")
+        operator = Operator(self._wrap(client), SETTINGS, SystemClock())
+        try:
+            await together(operator.run(), watch(operator))
+        finally:
+            await client.close()
+
+
 class Cluster:
     """What a test holds in its hands."""
 
@@ -42,7 +75,8 @@ class Cluster:
         self.scripts: dict[str, Script] = {}  # by pod name
         self.kubelet = FakeKubelet(server, self._script)
         self.build_report: dict[str, Any] = {}  # what every build pod says at its end
-        self._operator: asyncio.Task[None] | None = None
+        self.kubelet_task: asyncio.Task[None] | None = None
+        self._operator: OperatorThread | None = None
 
     def _script(self, pod: dict[str, Any]) -> Script:
         name = pod["metadata"]["name"]
@@ -51,30 +85,13 @@ class Cluster:
         return self.scripts.get(name, Script())
 
     async def start_operator(self, wrap: Wrap = lambda client: client) -> None:
-        client = await KubeClient.connect(
-            kubeconfig=str(self.server.kubeconfig), clock=SystemClock(), user_agent="footplate"
-        )
-        operator = Operator(wrap(client), SETTINGS, SystemClock())
-
-        async def run() -> None:
-            try:
-                await together(operator.run(), watch(operator))
-            finally:
-                await client.close()
-
-        self._operator = asyncio.create_task(run())
+        self._operator = OperatorThread(self.server, wrap)
 
     async def kill_operator(self) -> None:
         """Nothing is written or finished on the way out, as with SIGKILL."""
         if self._operator is not None:
-            self._operator.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._operator
+            await asyncio.to_thread(self._operator.kill)
             self._operator = None
-
-    @property
-    def operator_died(self) -> bool:
-        return self._operator is not None and self._operator.done()
 
     async def call(self, method: str, path: str, body: Any = None, content_type: str | None = None) -> Any:
         status, answer = await asyncio.to_thread(self.server.request, method, path, body, content_type)
@@ -116,8 +133,19 @@ class Cluster:
             if found:
                 return found
             if asyncio.get_running_loop().time() > deadline:
-                pytest.fail(f"not after {seconds} s: {what}; {await self.call('GET', JOBS)}")
+                pytest.fail(f"not after {seconds} s: {what}\n{await self._scene()}")
             await asyncio.sleep(0.03)
+
+    async def _scene(self) -> str:
+        """What a person would look at first."""
+        jobs = [(j["metadata"]["name"], j.get("status")) for j in (await self.call("GET", JOBS))["items"]]
+        pods = [
+            (p["metadata"]["name"], p["status"].get("phase"), p["metadata"].get("deletionTimestamp"))
+            for p in (await self.call("GET", PODS))["items"]
+        ]
+        if self.kubelet_task and self.kubelet_task.done():
+            self.kubelet_task.result()
+        return f"jobs: {jobs}\npods: {pods}\nwrites: {self.writes()[-12:]}"
 
     def writes(self, agent: str = "footplate") -> list[str]:
         """Writes that the operator made so far."""

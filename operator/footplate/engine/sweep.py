@@ -49,9 +49,12 @@ class Sweep(Generic[V]):
             self._enqueue(view)
         self.last_success = self._clock.monotonic()
 
-    async def run(self) -> None:
-        """Forever: a pause of one to two times `seconds`, then once. A listing that fails is tried again soon."""
-        pause = self.seconds
+    async def run(self, first: float | None = None) -> None:
+        """Forever: a pause of one to two times `seconds`, then once. A listing that fails is tried again soon.
+
+        `first` shortens the first pause.
+        """
+        pause = self.seconds if first is None else first
         while True:
             await self._clock.sleep(pause * self._random.uniform(1, 2))
             try:

@@ -11,7 +11,7 @@ from footplate.jobs import deadline, restart
 from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, first_failure, succeeded, waiting
 from footplate.jobs.naming import pod_name
 from footplate.jobs.observe import PodView
-from footplate.jobs.scene import Event, Plan, Scene, deletions, fail, soonest
+from footplate.jobs.scene import Event, Plan, Scene, deletions, fail, soonest, stuck_check
 from footplate.jobs.start import children
 from footplate.jobs.status import StatusEditor
 from footplate.jobs.text import byte_size, plural
@@ -104,7 +104,7 @@ def _stopping(scene: Scene, doomed: Sequence[PodView], reason: str, sentence: st
     return Plan(
         editor.build(),
         delete=deletions(doomed, scene.now),
-        after=deadline.STUCK_MARGIN.total_seconds(),
+        after=stuck_check(waiting_for),
     )
 
 

@@ -174,14 +174,18 @@ class JobReconciler:
             self._pods.put(pod_view(body))
 
     async def _delete(self, job: TrainingJob, deletion: Deletion) -> None:
+        """A pod that is not there any more is a ghost in our store: its deletion was never told."""
         self._agents.forget(deletion.uid)
-        await self._client.delete(
+        there = await self._client.delete(
             PODS,
             deletion.name,
             job.metadata.namespace,
             uid=deletion.uid,
             grace_seconds=0 if deletion.force else None,
         )
+        ghost = None if there else self._pods.get(Key("Pod", job.metadata.namespace, deletion.name))
+        if ghost is not None:
+            self._pods.remove(ghost)
 
     def _troubled(self, job: TrainingJob, trouble: ApiError | NameTaken) -> TrainingJobStatus:
         """A step failed: the status says which and why, in the API server's own words."""

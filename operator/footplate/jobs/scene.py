@@ -20,6 +20,7 @@ from footplate.jobs.naming import Replica, pod_name
 from footplate.jobs.observe import EnvironmentImage, Observed, PodView
 from footplate.jobs.status import StatusEditor
 
+ENDING_SECONDS = 5.0
 TERMINAL = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELED})
 
 
@@ -139,7 +140,8 @@ def deletions(pods: Sequence[PodView], now: datetime) -> Sequence[Deletion]:
 
 
 def stuck_check(pods: Sequence[PodView]) -> float | None:
-    return deadline.STUCK_MARGIN.total_seconds() if pods else None
+    """When to look again at pods that are ending: are they stuck, or is a deletion of theirs missed?"""
+    return ENDING_SECONDS if pods else None
 
 
 def soonest(*seconds: float | None) -> float | None:

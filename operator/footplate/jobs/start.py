@@ -7,13 +7,12 @@ from typing import Any
 
 from footplate.api.conditions import ENVIRONMENT_READY
 from footplate.api.phases import Phase
-from footplate.jobs import deadline
 from footplate.jobs.diagnosis import Cause, Diagnosis
 from footplate.jobs.launch import launch_config_map, run_uri
 from footplate.jobs.naming import Replica
 from footplate.jobs.observe import EnvironmentImage
 from footplate.jobs.pods import desired_pod
-from footplate.jobs.scene import Plan, Scene, deletions, fail
+from footplate.jobs.scene import Plan, Scene, deletions, fail, stuck_check
 from footplate.jobs.services import headless_service
 from footplate.jobs.status import StatusEditor
 from footplate.jobs.text import plural
@@ -35,7 +34,7 @@ def start(scene: Scene) -> Plan:
         return Plan(
             editor.build(),
             delete=deletions(leftovers, scene.now),
-            after=deadline.STUCK_MARGIN.total_seconds(),
+            after=stuck_check(leftovers),
         )
     attempt = scene.attempt + 1
     replicas = scene.replicas()

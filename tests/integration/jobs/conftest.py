@@ -15,7 +15,7 @@ async def cluster(api_server: ApiServerInThread) -> AsyncIterator[Cluster]:
     """API server and kubelet run; the operator is started by the test or by the fixture `operated`."""
     await asyncio.to_thread(api_server.load_crds)
     found = Cluster(api_server)
-    kubelet = asyncio.create_task(found.kubelet.run())
+    kubelet = found.kubelet_task = asyncio.create_task(found.kubelet.run())
     yield found
     await found.kill_operator()
     kubelet.cancel()

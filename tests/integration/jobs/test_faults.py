@@ -16,12 +16,11 @@ from footplate.kube.client import KubeClient
 WRITES = ("create", "update", "patch", "delete")
 
 
-class Died(BaseException):
-    """The operator's process is gone."""
-
-
 class Mortal:
-    """A client whose n-th write ends the operator: before the write is sent, or after it was done."""
+    """A client whose n-th write is the operator's last: it dies before the write is sent, or after it was done.
+
+    A dead operator's calls never return; the test then takes it away.
+    """
 
     def __init__(self, client: KubeClient, number: int, sent: bool) -> None:
         self._client = client
@@ -40,7 +39,7 @@ class Mortal:
                 self.dead = True
                 if self._sent:
                     await call(*args, **kwargs)
-                raise Died
+                await asyncio.Event().wait()
             return await call(*args, **kwargs)
 
         return counted
@@ -65,9 +64,9 @@ async def test_the_operator_dies_at_any_write(cluster: Cluster, number: int, sen
     await cluster.start_operator(wrap)
     await cluster.create(retry={"user": 1}, **ddp(2))
 
-    async def dead_or_done() -> bool:
+    async def dead_or_done() -> object:
         phase = ((await cluster.job()).get("status") or {}).get("phase")
-        return mortal[0].dead or phase in ("Completed", "Failed")
+        return (mortal and mortal[0].dead) or phase in ("Completed", "Failed")
 
     await cluster.until(dead_or_done)
     await cluster.kill_operator()
@@ -84,7 +83,6 @@ FAULTS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "the status fails with 500": [("PUT", "/status$", {"code": 500, "count": 2})],
     "deleting pods fails": [("DELETE", "/pods/", {"code": 500, "count": 2})],
     "the listing is gone": [("GET", "/pods", {"code": 410, "count": 1})],
-    "everything fails a while": [(m, "/", {"code": 500, "count": 4}) for m in ("GET", "POST", "PUT", "DELETE")],
 }
 
 
