@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,10 +15,12 @@ import aiohttp
 from yarl import URL
 
 from footplate.engine.clock import Clock
-from footplate.errors import TooManyRequests, Unauthorized, Unavailable
+from footplate.errors import ApiError, TooManyRequests, Unauthorized, Unavailable
 from footplate.kube.config import Connection
 from footplate.kube.failures import refused, unreachable
 from footplate.kube.rate import TokenBucket
+
+log = logging.getLogger(__name__)
 
 TRIES = 5
 BACKOFF_SECONDS = 0.5  # doubles with every try
@@ -85,7 +88,14 @@ class Transport:
 
     async def call(self, request: Request) -> Any:
         """The parsed JSON of the answer. Raises ApiError when it stays refused after a few tries."""
-        return json.loads(await self._persist(request.action, lambda: self._once(request)))
+        answer = await self._persist(lambda: self._once(request))
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            raise ApiError(
+                f"Could not {request.action}: {self.connection.server} does not answer as an API server does",
+                status=200,
+            ) from error
 
     @asynccontextmanager
     async def stream(self, request: Request, idle_seconds: float) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -94,7 +104,7 @@ class Transport:
         Opening is retried as any call; what breaks later is raised as StreamBroken.
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=idle_seconds)
-        response = await self._persist(request.action, lambda: self._open(request, timeout))
+        response = await self._persist(lambda: self._open(request, timeout))
         try:
             yield self._pieces(request, response)
         finally:
@@ -148,7 +158,7 @@ class Transport:
                 proxy=connection.proxy,
                 allow_redirects=False,
             )
-            if response.ok:
+            if 200 <= response.status < 300:
                 self._count(request, response.status)
                 return response
             text = await response.read()
@@ -158,7 +168,7 @@ class Transport:
         self._count(request, response.status)
         raise refused(request.action, response.status, text, response.headers.get("Retry-After"))
 
-    async def _persist(self, action: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try again what may pass: 429, 5xx and lost connections."""
         backoff = BACKOFF_SECONDS
         for _ in range(TRIES - 1):
@@ -167,7 +177,9 @@ class Transport:
             except (TooManyRequests, Unavailable) as error:
                 if error.retry_after > LONGEST_WAIT_SECONDS:
                     raise
-                await self.clock.sleep(max(error.retry_after, backoff * self._random.uniform(0.75, 1.25)))
+                pause = max(error.retry_after, backoff * self._random.uniform(0.75, 1.25))
+                log.debug("%s; trying again in %.1f s", error, pause)
+                await self.clock.sleep(pause)
                 backoff *= 2
         return await attempt()
 
