@@ -1,7 +1,7 @@
 """How many keys a second pass through the work queue: `python benchmarks/queue.py`.
 
-Each key is added twice, as events come in pairs, taken by one of the idle workers and done. To every three of them comes
-one that was added with a delay.
+Each key is added twice, as events come in pairs, taken by one of the idle workers and done. To every three of them
+comes one that was added with a delay.
 """
 
 from __future__ import annotations
