@@ -22,7 +22,7 @@ from footplate.errors import ApiError
 from footplate.kube.client import KubeClient
 from footplate.kube.events import Recorder
 from footplate.kube.resources import CONFIG_MAPS, PODS, SECRETS, Resource
-from footplate_local.node import scheduler, server
+from footplate_local.node import admission, scheduler, server
 from footplate_local.node.environment import Objects, Reference
 from footplate_local.node.folders import NodeHome, PodRecord, recorded_pods
 from footplate_local.node.machine import Machine
@@ -39,6 +39,7 @@ Json = dict[str, Any]
 HEARTBEAT_SECONDS = 10.0
 SWEEP_SECONDS = 10.0
 RETRY_SECONDS = 0.5
+CRASH_SECONDS = 5.0
 FORGOTTEN = 2000  # uids of removed pods that are remembered, so that an old answer does not start them again
 
 
@@ -135,10 +136,13 @@ class Node:
         uid = pod["metadata"]["uid"]
         if uid in self._removed:
             return
+        mine = pod["spec"].get("nodeName") == self.machine.name
         if uid in self._workers:
             if _is_newer(pod, self._workers[uid].pod):
                 self._workers[uid].update(pod)
-        elif pod["spec"].get("nodeName") == self.machine.name:
+        elif (mine or scheduler.wants_scheduling(pod)) and (defect := admission.defect(pod)):
+            self._background(self._reject(pod, defect))
+        elif mine:
             self._pending.pop(uid, None)
             self._bound(pod)
         elif scheduler.wants_scheduling(pod):
@@ -153,6 +157,19 @@ class Node:
         worker = self._workers.get(uid)
         if worker is not None:
             worker.vanish(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+
+    async def _reject(self, pod: Json, defect: str) -> None:
+        """Fails a pod that cannot be read; nothing of it has been started."""
+        status = pod.get("status") or {}
+        if status.get("phase") in TERMINAL:
+            return
+        metadata = pod["metadata"]
+        failed = {"phase": "Failed", "reason": "UnexpectedAdmissionError", "message": defect}
+        patch = {"metadata": {"uid": metadata["uid"]}, "status": failed}
+        try:
+            await self._client.patch(PODS, metadata["name"], metadata["namespace"], patch, subresource="status")
+        except ApiError as error:  # the next sweep sees it again
+            log.warning("pod %s cannot be run (%s), which could not be told: %s", _name(pod), defect, error)
 
     # Pods of this node
 
@@ -197,8 +214,15 @@ class Node:
         self._background(self._work(self._workers[uid]))
 
     async def _work(self, worker: PodWorker) -> None:
-        await worker.run()
         uid = worker.uid
+        try:
+            await worker.run()
+        except Exception:  # one pod must not be the end of all: begin again as a new node would
+            log.exception("pod %s could not be run, it is adopted again", _name(worker.pod))
+            await asyncio.sleep(CRASH_SECONDS)
+            self._start_worker(worker.runner.record)
+            self._workers[uid].update(worker.pod)
+            return
         self._removed[uid] = None
         if len(self._removed) > FORGOTTEN:
             del self._removed[next(iter(self._removed))]

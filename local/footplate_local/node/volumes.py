@@ -24,16 +24,16 @@ def references(pod: Json) -> set[Reference]:
     found: set[Reference] = set()
     for volume in pod["spec"].get("volumes") or []:
         for source in [volume, *((volume.get("projected") or {}).get("sources") or [])]:
-            if source.get("configMap"):
-                found.add(("ConfigMap", source["configMap"]["name"]))
-            if source.get("secret"):
-                found.add(("Secret", _secret_name(source["secret"])))
+            if name := (source.get("configMap") or {}).get("name"):
+                found.add(("ConfigMap", name))
+            if name := _secret_name(source.get("secret") or {}):
+                found.add(("Secret", name))
     return found
 
 
 def _secret_name(source: Json) -> str:
     name = source.get("secretName") or source.get("name")  # a volume's field; a projection's
-    return str(name)
+    return str(name or "")
 
 
 def make_volumes(pod: Json, place: Place, objects: Objects, folder: Path) -> dict[str, Path]:
@@ -54,6 +54,8 @@ def make_volumes(pod: Json, place: Place, objects: Objects, folder: Path) -> dic
                 _make(volume, pod, place, objects, folder / name)
         except (ConfigError, OSError, ValueError) as error:
             raise VolumeError(f'MountVolume.SetUp failed for volume "{name}" : {error}') from error
+        except KeyError as error:
+            raise VolumeError(f'MountVolume.SetUp failed for volume "{name}" : the field {error} is missing') from error
     return places
 
 

@@ -157,6 +157,22 @@ async def test_a_node_that_died_before_it_started_a_container_starts_it(node: No
     assert node.log(pod) == "once\n"
 
 
+async def test_a_pod_that_cannot_be_run_is_tried_again(node: NodeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something the node does not expect (here a file in the place of a folder) harms that pod alone."""
+    monkeypatch.setattr("footplate_local.node.node.CRASH_SECONDS", 0.2)
+    await node.stop()
+    pod = await node.create(containers=[shell("true")], schedulerName="none", nodeName="test-node")
+    folder = node.home.pod(pod["metadata"]["uid"])
+    PodRecord(pod=pod, ip="127.66.7.7", start_time=1.0).save(folder)
+    (folder.path / "containers").touch()
+    node.start()
+    await node.create("other", containers=[shell("true")])
+    await node.until_phase("Succeeded", "other")
+    assert (await node.get())["status"]["phase"] == "Pending"
+    (folder.path / "containers").unlink()
+    await node.until_phase("Succeeded")
+
+
 async def test_an_api_server_that_is_away_is_waited_for(node: NodeHarness, api_server: ApiServerInThread) -> None:
     await node.create(containers=[shell("sleep 0.5; exit 6")])
     pod = await node.until(lambda pod: "running" in state_of(pod))

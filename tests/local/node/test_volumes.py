@@ -139,6 +139,7 @@ def test_contents(source: Json, files: dict[str, str], tmp_path: Path) -> None:
         ({"configMap": {"name": "c", "items": [{"key": "z", "path": "z"}]}}, "non-existent config key: z"),
         ({"configMap": {"name": "c", "items": [{"key": "a", "path": "../../z"}]}}, "must not contain"),
         ({"persistentVolumeClaim": {"claimName": "x"}}, "no volumes of type persistentVolumeClaim"),
+        ({"configMap": {"optional": True}}, "the field 'name' is missing"),
         ({"hostPath": {"path": "/no/such", "type": "Directory"}}, "is not a directory"),
     ],
 )
