@@ -349,6 +349,7 @@ def _settings(home: Home, health_port: int) -> dict[str, Any]:
         "pollSeconds": 2,
         "sweepSeconds": 300,
         "leaderElection": False,
+        "healthHost": "127.0.0.1",
         "healthPort": health_port,
     }
 

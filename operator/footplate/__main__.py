@@ -12,12 +12,14 @@ import sys
 from pathlib import Path
 
 import kopf
+from prometheus_client import CollectorRegistry
 
 from footplate import __version__, handlers
 from footplate.app import Operator, connected, together
 from footplate.engine.clock import SystemClock
 from footplate.health import HealthServer
 from footplate.kube.lease import LeaderLease
+from footplate.metrics import OperatorMetrics
 from footplate.settings import Settings, SettingsError, load
 
 log = logging.getLogger("footplate")
@@ -56,9 +58,12 @@ async def serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     clock = SystemClock()
-    async with connected(settings, clock) as client:
-        operator = Operator(client, settings, clock)
-        health = HealthServer(settings.health_port, operator.queue, operator.sweeps, operator.metrics, clock)
+    metrics = OperatorMetrics(CollectorRegistry())
+    async with connected(settings, clock, metrics) as client:
+        operator = Operator(client, settings, clock, metrics)
+        health = HealthServer(
+            settings.health_port, operator.queue, operator.sweeps, metrics, clock, settings.health_host
+        )
         await health.start()
         identity = f"{platform.node()}_{os.getpid()}"
         lease = LeaderLease(client, "footplate-operator", settings.operator_namespace, identity, clock)

@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
-
-import prometheus_client
 
 from footplate.engine.clock import Clock
 from footplate.engine.keys import Key
@@ -36,11 +35,13 @@ SECOND_LISTING_SECONDS = 5.0
 class Operator:
     """One running operator. `run` returns only when it is cancelled or one of its parts has failed."""
 
-    def __init__(self, client: KubeClient, settings: Settings, clock: Clock) -> None:
+    def __init__(self, client: KubeClient, settings: Settings, clock: Clock, metrics: OperatorMetrics) -> None:
         self.settings = settings
         self.queue = WorkQueue(clock, random.Random())
         self.watched = Watched(self.queue, clock, settings.operator_namespace)
-        self.metrics = OperatorMetrics(prometheus_client.CollectorRegistry())
+        self.metrics = metrics
+        metrics.watch_queue(self.queue)
+        metrics.watch_phases(lambda: Counter(job.phase for job in self.watched.jobs.values() if job.phase))
         self.client = client
         self._clock = clock
         self._agents = AgentPoller(clock, settings.poll_seconds)
@@ -125,9 +126,9 @@ def builder_of(settings: Settings) -> Builder | None:
 
 
 @contextlib.asynccontextmanager
-async def connected(settings: Settings, clock: Clock) -> AsyncIterator[KubeClient]:
-    """A client of the cluster that KUBECONFIG, or the pod that we run in, names."""
-    client = await KubeClient.connect(qps=settings.qps, burst=settings.burst, clock=clock)
+async def connected(settings: Settings, clock: Clock, metrics: OperatorMetrics) -> AsyncIterator[KubeClient]:
+    """A client of the cluster that KUBECONFIG, or the pod that we run in, names; `metrics` counts its calls."""
+    client = await KubeClient.connect(qps=settings.qps, burst=settings.burst, clock=clock, observer=metrics)
     try:
         yield client
     finally:

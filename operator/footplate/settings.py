@@ -53,6 +53,8 @@ class Settings(_Section):
     sweep_seconds: Annotated[float, Field(gt=0)] = 300
     poll_seconds: Annotated[float, Field(gt=0)] = 15
     leader_election: bool = True
+    health_host: Text | None = None
+    """The address of /healthz, /readyz and /metrics; absent: all, as the kubelet calls the pod's."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """0: any free port."""
 

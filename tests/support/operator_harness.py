@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from api_server import ApiServerInThread
 from fake_kubelet import FakeKubelet, Script
+from prometheus_client import CollectorRegistry
 
 from footplate.__main__ import watch
 from footplate.app import Operator, together
 from footplate.engine.clock import SystemClock
 from footplate.kube.client import KubeClient
+from footplate.metrics import OperatorMetrics
 from footplate.settings import Settings
 
 JOBS = "/apis/footplate.dev/v1alpha1/namespaces/default/trainingjobs"
@@ -60,7 +62,7 @@ class OperatorThread:
 
     async def _run(self) -> None:
         client = await KubeClient.connect(kubeconfig=self._kubeconfig, clock=SystemClock(), user_agent="footplate")
-        operator = Operator(self._wrap(client), SETTINGS, SystemClock())
+        operator = Operator(self._wrap(client), SETTINGS, SystemClock(), OperatorMetrics(CollectorRegistry()))
         try:
             await together(operator.run(), watch(operator))
         finally:
