@@ -84,7 +84,7 @@ class Operator:
     async def run(self) -> None:
         """List everything once, so that nothing is judged by what was not seen yet; then work and keep sweeping.
 
-        kopf lists for itself a little later: what went away in between it never tells, so the second listing comes soon.
+        kopf lists for itself a little later. What went away in between it never tells, so we list again soon.
         """
         for sweep in self.sweeps:
             await sweep.once()
