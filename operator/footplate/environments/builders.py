@@ -35,7 +35,8 @@ def build_pod(environment: Environment, content: str, builder: Builder) -> dict[
     """The manifest of the build of `environment`, whose content hash is `content`."""
     spec = environment.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     order = {"version": 1, "contentHash": content, "spec": spec}
-    values = {**builder.env, contract.ENV_BUILD: json.dumps(order, sort_keys=True)}
+    text = json.dumps(order, sort_keys=True).replace("$", "$$")  # Kubernetes would expand $(NAME) in it
+    values = {**builder.env, contract.ENV_BUILD: text}
     metadata = environment.metadata
     return {
         "apiVersion": "v1",
