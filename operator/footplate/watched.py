@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from footplate.constants import LABEL_ENVIRONMENT, LABEL_JOB, MANAGED_SELECTOR
 from footplate.engine.clock import Clock
@@ -16,7 +17,10 @@ from footplate.jobs.scene import TERMINAL
 from footplate.kube.client import KubeClient
 from footplate.kube.resources import ENVIRONMENTS, PODS, TRAINING_JOBS, Resource
 
+log = logging.getLogger(__name__)
+
 Json = Mapping[str, Any]
+V = TypeVar("V")
 
 
 class Watched:
@@ -92,19 +96,25 @@ class Lister:
         self._namespaces = tuple(namespaces)
 
     async def jobs(self) -> list[JobView]:
-        return [job_view(body) for body in await self._list(TRAINING_JOBS)]
+        return await self._list(job_view, TRAINING_JOBS)
 
     async def environments(self) -> list[EnvironmentView]:
-        return [environment_view(body) for body in await self._list(ENVIRONMENTS)]
+        return await self._list(environment_view, ENVIRONMENTS)
 
     async def pods(self) -> list[PodView]:
-        return [pod_view(body) for body in await self._list(PODS, f"{MANAGED_SELECTOR},{LABEL_JOB}")]
+        return await self._list(pod_view, PODS, f"{MANAGED_SELECTOR},{LABEL_JOB}")
 
     async def builds(self) -> list[BuildPodView]:
-        return [build_pod_view(b) for b in await self._list(PODS, f"{MANAGED_SELECTOR},{LABEL_ENVIRONMENT}")]
+        return await self._list(build_pod_view, PODS, f"{MANAGED_SELECTOR},{LABEL_ENVIRONMENT}")
 
-    async def _list(self, resource: Resource, selector: str | None = None) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+    async def _list(self, view: Callable[[Json], V], resource: Resource, selector: str | None = None) -> list[V]:
+        """One object that cannot be read (stored under an older schema, say) must not hide all the others."""
+        found: list[V] = []
         for namespace in self._namespaces or (None,):
-            found += await self._client.list(resource, namespace, label_selector=selector)
+            for body in await self._client.list(resource, namespace, label_selector=selector):
+                try:
+                    found.append(view(body))
+                except (ValueError, KeyError, TypeError) as error:
+                    named = resource.describe(body["metadata"].get("namespace"), body["metadata"]["name"])
+                    log.warning("%s is passed over, as it cannot be read: %s", named, error)
         return found

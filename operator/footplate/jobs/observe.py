@@ -161,6 +161,11 @@ def owner_of(metadata: Json) -> Json:
     return next((o for o in metadata.get("ownerReferences") or () if o.get("controller")), {})
 
 
+def _number(label: str | None) -> int:
+    """Anyone may put our labels on a pod of theirs: what is no number counts as 0, which no attempt has."""
+    return int(label) if label and label.isascii() and label.isdigit() else 0
+
+
 def pod_view(body: Json) -> PodView:
     """A pod of ours as the API server sends it, made small."""
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
@@ -179,8 +184,8 @@ def pod_view(body: Json) -> PodView:
         resource_version=metadata["resourceVersion"],
         owner_uid=owner.get("uid"),
         owner=Key(owner["kind"], namespace, owner["name"]) if owner else None,
-        attempt=int(labels.get(LABEL_ATTEMPT, "0")),
-        replica=Replica(labels.get(LABEL_ROLE, ""), int(labels.get(LABEL_INDEX, "0"))),
+        attempt=_number(labels.get(LABEL_ATTEMPT)),
+        replica=Replica(labels.get(LABEL_ROLE, ""), _number(labels.get(LABEL_INDEX))),
         phase=status.get("phase", "Pending"),
         reason=status.get("reason", ""),
         message=status.get("message", ""),

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.engine.clock import Clock
@@ -92,7 +94,10 @@ class JobReconciler:
         if view is None:
             return Done()
         body = view.body()
-        job = TrainingJob.model_validate(body)
+        try:
+            job = TrainingJob.model_validate(body)
+        except ValidationError as error:
+            return await self._refuse(view, body, error)
         if job.metadata.deletion_timestamp is not None:
             return Done()  # the garbage collector takes the children
         observed = await self._observe(job)
@@ -107,6 +112,16 @@ class JobReconciler:
         if trouble is not None and not isinstance(trouble, Invalid):
             raise trouble
         return Done() if step.after is None else After(step.after)
+
+    async def _refuse(self, view: JobView, body: Mapping[str, Any], error: ValidationError) -> Result:
+        """The API server let it pass, perhaps under an older schema, but we cannot read it: say so, and leave it."""
+        if view.phase != Phase.FAILED:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            message = f"{where}: {first['msg']}; this version of Footplate cannot read the job"
+            status = {**(body.get("status") or {}), "phase": "Failed", "reason": "InvalidSpec", "message": message}
+            await self._client.update(TRAINING_JOBS, {**body, "status": status}, subresource="status")
+        return Done()
 
     async def _observe(self, job: TrainingJob) -> Observed:
         uid, namespace = job.metadata.uid, job.metadata.namespace

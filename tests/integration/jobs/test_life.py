@@ -159,3 +159,20 @@ async def test_many_jobs_at_once(operated: Cluster, jobs: int) -> None:
     for n in range(jobs):
         await operated.phase("Completed", name=f"job-{n}", seconds=60)
     assert len(operated.kubelet.seen) == jobs
+
+
+async def test_a_job_that_cannot_be_read_is_failed_and_not_tried_for_ever(operated: Cluster) -> None:
+    """The CRD in the cluster may be older, or looser, than the operator."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/trainingjobs.footplate.dev"
+    definition = await operated.call("GET", path)
+    loose = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    definition["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": loose}
+    await operated.call("PUT", path, definition)
+    await operated.create(nodes="two")
+    status = await operated.phase("Failed")
+    assert status["reason"] == "InvalidSpec"
+    assert "spec.nodes" in status["message"]
+    before = len(operated.writes())
+    await operated.create("fine")
+    await operated.phase("Completed", name="fine")
+    assert not any("digits/status" in write for write in operated.writes()[before:])
