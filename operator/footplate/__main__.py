@@ -54,9 +54,7 @@ def main() -> int:
 async def serve(settings: Settings) -> int:
     """Until SIGTERM, or until leadership is lost; 0 after a clean stop, 1 otherwise."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop_on_signals(stop)
     clock = SystemClock()
     metrics = OperatorMetrics(CollectorRegistry())
     async with connected(settings, clock, metrics) as client:
@@ -67,7 +65,7 @@ async def serve(settings: Settings) -> int:
         await health.start()
         identity = f"{platform.node()}_{os.getpid()}"
         lease = LeaderLease(client, "footplate-operator", settings.operator_namespace, identity, clock)
-        work = asyncio.ensure_future(lead(operator, lease))
+        work = asyncio.ensure_future(lead(operator, lease, stop))
         stopping = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -84,26 +82,36 @@ async def serve(settings: Settings) -> int:
             await health.stop()
 
 
-async def lead(operator: Operator, lease: LeaderLease) -> None:
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT set `stop`."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def lead(operator: Operator, lease: LeaderLease, stop: asyncio.Event) -> None:
     """Wait to lead, then run. kopf starts on the leader only."""
     if not operator.settings.leader_election:
-        await together(operator.run(), watch(operator))
+        await together(operator.run(), watch(operator, stop))
         return
     await lease.acquire()
     log.info("leading")
-    await together(operator.run(), watch(operator), lease.hold())
+    await together(operator.run(), watch(operator, stop), lease.hold())
 
 
-async def watch(operator: Operator) -> None:
+async def watch(operator: Operator, stop: asyncio.Event) -> None:
     """kopf's watches of our kinds and pods."""
     namespaces = operator.settings.namespaces
-    await kopf.operator(
+    before = frozenset(asyncio.all_tasks())
+    tasks = await kopf.spawn_tasks(
         registry=handlers.registry(operator.watched, operator.client),
         settings=handlers.settings(),
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
     )
+    # kopf has put its own signal handlers in place of ours; with them it would wait 5 s for our tasks, then break them.
+    stop_on_signals(stop)
+    await kopf.run_tasks(tasks, ignored=before)
 
 
 if __name__ == "__main__":
