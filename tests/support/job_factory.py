@@ -101,11 +101,15 @@ def make_pod(
     agent: Mapping[str, Any] | None = None,
     fetch: Mapping[str, Any] | None = None,
     deleted: float | None = None,
+    grace: int = 0,
     created: float = 1,
     job: str = "digits",
     **status: Any,
 ) -> PodView:
-    """A replica's pod in a given state; by default all of its containers run."""
+    """A replica's pod in a given state; by default all of its containers run.
+
+    `deleted` is its deletionTimestamp: the end of the `grace` seconds that began when its deletion was asked for.
+    """
     metadata: dict[str, Any] = {
         "name": f"{job}-{attempt}-worker-{index}",
         "namespace": "default",
@@ -131,6 +135,7 @@ def make_pod(
     }
     if deleted is not None:
         metadata["deletionTimestamp"] = stamp(deleted)
+        metadata["deletionGracePeriodSeconds"] = grace
     return pod_view(
         {
             "metadata": metadata,
@@ -150,7 +155,7 @@ def make_pod(
 
 
 def succeeded_pod(index: int = 0, **more: Any) -> PodView:
-    return make_pod(index, phase="Succeeded", train=ended(0), agent=DONE, **more)
+    return make_pod(index, **{"phase": "Succeeded", "train": ended(0), "agent": DONE, **more})
 
 
 def failed_pod(index: int = 0, code: int = 3, **more: Any) -> PodView:

@@ -38,11 +38,14 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The pod failed for a reason beyond its exit codes. ``disrupted``: it was taken down from outside."""
+    """The pod failed for a reason beyond its exit codes.
+
+    ``disrupted``: when it was taken down from outside (unix seconds); None when it was not.
+    """
 
     reason: str
     message: str
-    disrupted: bool = False
+    disrupted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,22 +190,26 @@ def _conditions(observed: Observed, current: str, before: Sequence[Json], now: f
         "ContainersReady": ready,
         "PodScheduled": {"status": "True"},
     }
-    if observed.verdict is not None and observed.verdict.disrupted:
+    if observed.verdict is not None and observed.verdict.disrupted is not None:
         wanted["DisruptionTarget"] = {
             "status": "True",
             "reason": "TerminationByKubelet",
             "message": observed.verdict.message,
+            "lastTransitionTime": timestamp(observed.verdict.disrupted),
         }
     return merge_conditions(wanted, before, now)
 
 
 def merge_conditions(wanted: Mapping[str, Json], before: Sequence[Json], now: float) -> list[Json]:
-    """BEFORE with the WANTED conditions (by type) in it; the time of one changes with its status only."""
+    """BEFORE with the WANTED conditions (by type) in it; the time of one changes with its status only.
+
+    A new one is of NOW unless it brings its own time.
+    """
     known = {condition["type"]: condition for condition in before}
     merged = []
     for kind, condition in wanted.items():
         old = known.pop(kind, None)
         same = old is not None and old.get("status") == condition["status"] and old.get("lastTransitionTime")
         since = old["lastTransitionTime"] if old is not None and same else timestamp(now)
-        merged.append({"type": kind, **condition, "lastProbeTime": None, "lastTransitionTime": since})
+        merged.append({"type": kind, "lastProbeTime": None, "lastTransitionTime": since, **condition})
     return merged + list(known.values())

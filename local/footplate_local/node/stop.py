@@ -18,12 +18,18 @@ from footplate_local.node.status import Verdict
 log = logging.getLogger(__name__)
 
 NODE_GONE_SECONDS = 10.0
-# Kubernetes: graceful node shutdown. The operator counts it as a fault of the infrastructure, not of the program.
-SHUTDOWN = Verdict(
-    reason="Terminated",
-    message="Pod was terminated because the embedded cluster was stopped.",
-    disrupted=True,
-)
+
+
+def shutdown(now: float) -> Verdict:
+    """Kubernetes: graceful node shutdown. The operator counts it as a fault of the infrastructure, not of the program.
+
+    NOW (unix seconds) tells programs that ended because of it from those that had ended already.
+    """
+    return Verdict(
+        reason="Terminated",
+        message="Pod was terminated because the embedded cluster was stopped.",
+        disrupted=now,
+    )
 
 
 class NodeRunning(Exception):
@@ -69,7 +75,8 @@ async def _stop(home: NodeHome, maximum_grace: float) -> int:
         log.info("stopping pod %s", folder.uid)
         runner = PodRunner(record, home, machine, Timing(), Hooks(_no_objects, _nothing, _ignore))
         grace = record.pod["spec"].get("terminationGracePeriodSeconds")
-        runner.stop(time.time() + min(maximum_grace, 30 if grace is None else grace), SHUTDOWN)
+        now = time.time()
+        runner.stop(now + min(maximum_grace, 30 if grace is None else grace), shutdown(now))
         runners.append(runner)
     await asyncio.gather(*(runner.run() for runner in runners))
     return len(runners)

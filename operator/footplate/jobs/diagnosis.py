@@ -79,7 +79,22 @@ class Diagnosis:
 
 def succeeded(pod: PodView) -> bool:
     """The program ended with 0 and its agent has proven that every output is in the store."""
-    return pod.train.terminated and pod.train.exit_code == 0 and outputs_complete(pod)
+    return ended_well(pod) and outputs_complete(pod)
+
+
+def ended_well(pod: PodView) -> bool:
+    """The program ended with 0, and before anyone asked it to.
+
+    One that saves a checkpoint on SIGTERM and ends with 0 is not done: it was canceled, suspended or evicted. Times
+    of the API are whole seconds; within the same second the request counts as the cause.
+    """
+    return pod.train.terminated and pod.train.exit_code == 0 and not _asked_to_end(pod)
+
+
+def _asked_to_end(pod: PodView) -> bool:
+    """Someone asked for the end of the pod before its program had ended."""
+    ended = pod.train.finished_at
+    return pod.stop_asked is not None and (ended is None or ended >= pod.stop_asked)
 
 
 def outputs_complete(pod: PodView) -> bool:
@@ -89,11 +104,12 @@ def outputs_complete(pod: PodView) -> bool:
 def first_failure(pods: Iterable[PodView], lost: frozenset[str]) -> Diagnosis | None:
     """The failure that came first by end time; replicas that were killed because of it come later.
 
+    Times are whole seconds: within one, a replica whose pod is deleted is not the cause but was stopped because of it.
     `lost` are the names of the pods among them that no longer exist.
     """
-    found = [d for d in (_failure(pod, lost) for pod in pods) if d is not None]
     latest = datetime.max.replace(tzinfo=UTC)
-    return min(found, key=lambda d: (d.time or latest, str(d.replica)), default=None)
+    found = [(d.time or latest, pod.deleting, str(d.replica), d) for pod in pods if (d := _failure(pod, lost))]
+    return min(found, key=lambda entry: entry[:3])[3] if found else None
 
 
 def _failure(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
@@ -101,7 +117,7 @@ def _failure(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
     over = pod.ended or pod.key.name in lost
     if succeeded(pod):
         return None
-    if pod.train.terminated and pod.train.exit_code == 0:
+    if ended_well(pod):
         return _upload_failure(pod) if over else None
     disrupted = _disruption(pod, lost)
     if disrupted is not None:
@@ -128,6 +144,8 @@ def _of(
 def _disruption(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
     where = f" on node {pod.node}" if pod.node else ""
     ended = pod.train.finished_at
+    if pod.stop_asked is not None and not _asked_to_end(pod):
+        return None  # the program had ended before
     if pod.disruption:
         cause = DISRUPTIONS.get(pod.disruption, Cause.EVICTED)
         why = pod.disruption_message or pod.disruption

@@ -8,7 +8,7 @@ from footplate.api.conditions import COMPLETE, NOT_RESPONDING, RUNNING
 from footplate.api.phases import Phase
 from footplate.api.training_job_status import RetryCounts
 from footplate.jobs import deadline, restart
-from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, first_failure, succeeded, waiting
+from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, ended_well, first_failure, succeeded, waiting
 from footplate.jobs.naming import pod_name
 from footplate.jobs.observe import PodView
 from footplate.jobs.scene import Event, Plan, Scene, deletions, fail, soonest, stuck_check
@@ -55,7 +55,7 @@ def _deciding(scene: Scene) -> Sequence[PodView]:
 
 def _programs_ended_well(scene: Scene) -> bool:
     pods = _deciding(scene)
-    return bool(pods) and not scene.missing() and all(p.train.terminated and p.train.exit_code == 0 for p in pods)
+    return bool(pods) and not scene.missing() and all(ended_well(p) for p in pods)
 
 
 def _all_done(scene: Scene) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from footplate.constants import (
@@ -77,6 +77,7 @@ class PodView:
     unschedulable: str  # the scheduler's sentence, or ""
     disruption: str  # the reason of the condition DisruptionTarget, or ""
     disruption_message: str = ""
+    stop_asked: datetime | None = None  # when someone first asked for its end: a deletion or a disruption
 
     @property
     def ended(self) -> bool:
@@ -199,7 +200,17 @@ def pod_view(body: Json) -> PodView:
         unschedulable=unscheduled.get("message", "") if unscheduled.get("reason") == "Unschedulable" else "",
         disruption=disrupted.get("reason", ""),
         disruption_message=disrupted.get("message", ""),
+        stop_asked=_stop_asked(metadata, disrupted),
     )
+
+
+def _stop_asked(metadata: Json, disrupted: Json) -> datetime | None:
+    """Kubernetes: deletionTimestamp is when the grace period ends, not when the deletion was asked for."""
+    asked = [parse_time(disrupted.get("lastTransitionTime"))]
+    deletion = parse_time(metadata.get("deletionTimestamp"))
+    if deletion is not None:
+        asked.append(deletion - timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0))
+    return min((time for time in asked if time is not None), default=None)
 
 
 def agent_status(body: Json) -> AgentStatus:

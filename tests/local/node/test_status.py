@@ -95,12 +95,13 @@ def test_phases(main: Container, finished: bool, wanted: str) -> None:
 
 
 def test_a_verdict_is_told_once_the_pod_has_failed() -> None:
-    verdict = Verdict("Terminated", "the cluster was stopped", disrupted=True)
+    verdict = Verdict("Terminated", "the cluster was stopped", disrupted=31.0)
     running = pod_status(observed(Container("m", Kind.MAIN, running=True), verdict=verdict), [], 40.0)
     assert (running["phase"], running["reason"]) == ("Running", None)
     ended = pod_status(observed(Container("m", Kind.MAIN, ended=OK), finished=True, verdict=verdict), [], 40.0)
     assert (ended["phase"], ended["reason"], ended["message"]) == ("Failed", "Terminated", "the cluster was stopped")
-    assert "DisruptionTarget" in [condition["type"] for condition in ended["conditions"]]
+    told = next(c for c in ended["conditions"] if c["type"] == "DisruptionTarget")
+    assert told["lastTransitionTime"] == "1970-01-01T00:00:31Z"  # when it was taken down, not when that was told
 
 
 def test_what_waits_to_be_restarted_shows_its_last_end() -> None:
