@@ -70,7 +70,7 @@ async def _run(order: Order, talk: Console, out: Console, following: list[Submit
         with talk.status("starting the embedded cluster") as spinner:
             await cluster.up(order.target.embedded, spinner.update)
     async with order.target.client() as client:
-        jobs = await submit(client, wanted, order.namespace)
+        jobs = await submit(client, wanted, order.namespace, SystemClock())
         following += jobs
         code = COMPLETED
         for job in jobs:

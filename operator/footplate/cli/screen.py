@@ -82,8 +82,8 @@ class Screen:
         """The job has entered a phase, or is in it for another reason."""
         line = Text.assemble(
             (f"{clock_time(elapsed):>7}  ", "dim"),
-            (f"{phase:<11}", STYLES.get(phase, "bold")),
-            (f"{reason}  ", ""),
+            (f"{phase:<12}", STYLES.get(phase, "bold")),
+            (f"{reason:<20}  ", ""),
             (message.partition("\n")[0], "dim"),
         )
         self._print(line)

@@ -7,16 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from footplate.api.conditions import READY
 from footplate.api.training_job import TrainingJob
 from footplate.cli.manifests import Manifest
 from footplate.cli.problem import UsageError
+from footplate.constants import LABEL_ENVIRONMENT
+from footplate.engine.clock import Clock
 from footplate.errors import AlreadyExists, ApiError, FootplateError, Invalid
 from footplate.kube.client import KubeClient
-from footplate.kube.resources import CONFIG_MAPS, ENVIRONMENTS, TRAINING_JOBS
+from footplate.kube.resources import CONFIG_MAPS, ENVIRONMENTS, PODS, TRAINING_JOBS
 
 FIELD_MANAGER = "footplate-cli"
 _NAME_LENGTH = 50  # docs/architecture.md: a job's name leaves room for its pods'
 _ROUNDS = 10
+_TAKEN_UP_SECONDS = 10.0  # an operator that does not run takes nothing up; the job then waits for it
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,9 @@ class Choice:
     note: str | None
 
 
-async def submit(client: KubeClient, manifests: Sequence[Manifest], namespace: str | None) -> list[Submitted]:
+async def submit(
+    client: KubeClient, manifests: Sequence[Manifest], namespace: str | None, clock: Clock
+) -> list[Submitted]:
     """Apply everything, the jobs last; returns the jobs in the order of the files.
 
     Raises UsageError with the API server's own sentence and the file when it refuses an object.
@@ -47,6 +54,9 @@ async def submit(client: KubeClient, manifests: Sequence[Manifest], namespace: s
     for manifest in placed:
         if manifest.resource != TRAINING_JOBS and await _apply(client, manifest):
             changed.add((manifest.resource.kind, manifest.namespace, manifest.name))
+    for manifest in placed:
+        if manifest.resource == ENVIRONMENTS:
+            await _build_again(client, manifest, clock)
     return [await _submit_job(client, m, changed) for m in placed if m.resource == TRAINING_JOBS]
 
 
@@ -58,6 +68,32 @@ async def _apply(client: KubeClient, manifest: Manifest) -> bool:
     except ApiError as error:
         raise _refused(manifest, error) from error
     return before is not None and _content(before) != _content(after)
+
+
+async def _build_again(client: KubeClient, manifest: Manifest, clock: Clock) -> None:
+    """An Environment whose build has failed gets another one: running again is how a person tries again.
+
+    Returns once the operator has taken it up, or a job made now would still fail for the build before.
+    """
+    environment = await client.get(ENVIRONMENTS, manifest.name, manifest.namespace)
+    if environment is None or not _build_failed(environment):
+        return
+    selector = f"{LABEL_ENVIRONMENT}={manifest.name}"
+    for pod in await client.list(PODS, manifest.namespace, label_selector=selector):
+        await client.delete(PODS, pod["metadata"]["name"], manifest.namespace, uid=pod["metadata"]["uid"])
+    began = clock.monotonic()
+    while environment is not None and _build_failed(environment) and clock.monotonic() - began < _TAKEN_UP_SECONDS:
+        await clock.sleep(_POLL_SECONDS)
+        environment = await client.get(ENVIRONMENTS, manifest.name, manifest.namespace)
+
+
+def _build_failed(environment: Mapping[str, Any]) -> bool:
+    status = environment.get("status") or {}
+    current = status.get("observedGeneration") == environment["metadata"].get("generation")
+    return current and any(
+        condition["type"] == READY and condition["reason"] == "BuildFailed"
+        for condition in status.get("conditions") or ()
+    )
 
 
 def _content(body: Mapping[str, Any]) -> dict[str, Any]:

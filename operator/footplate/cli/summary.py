@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from footplate.api.conditions import ADMITTED, RUNNING, get_condition
@@ -21,6 +20,7 @@ from footplate.jobs.text import byte_size, plural
 _CURVE_WIDTH = 30
 _METRICS_SHOWN = 8
 _OUTPUTS_SHOWN = 10
+Row = tuple[str, Text]  # a label, empty when it is that of the row above, and what stands beside it
 _MARKS = {Phase.COMPLETED: "✔", Phase.FAILED: "✘", Phase.CANCELED: "◼"}
 
 
@@ -66,21 +66,15 @@ def _changed(job: TrainingJob, condition: str) -> datetime | None:
 
 
 def show(console: Console, summary: Summary) -> None:
-    """Print it."""
-    job = summary.job
-    console.print()
-    console.print(_headline(job), soft_wrap=True, highlight=False)
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ignore")
-    _metrics(table, summary)
-    _outputs(table, summary)
-    for position, command in enumerate(summary.commands):
-        table.add_row("" if position else "next", Text(command, style="cyan"))
-    if table.row_count:
-        console.print()
-        # As wide as it is: paths and commands are there to be copied.
-        console.print(table, soft_wrap=True, highlight=False, width=max(console.width, 400), crop=False)
+    """Print it. No line is wrapped or cut: paths and commands are there to be copied."""
+    sections = [_metrics(summary), _outputs(summary), _commands(summary.commands)]
+    width = max((len(label) for rows in sections for label, _ in rows), default=0)
+    lines = [Text(), _headline(summary.job)]
+    for rows in sections:
+        if rows:
+            lines.append(Text())
+        lines += [Text.assemble((f"{label:<{width}}  ", "dim"), value) for label, value in rows]
+    console.print(Text("\n").join(lines), soft_wrap=True, highlight=False)
 
 
 def _headline(job: TrainingJob) -> Text:
@@ -98,40 +92,46 @@ def _headline(job: TrainingJob) -> Text:
     return line
 
 
-def _metrics(table: Table, summary: Summary) -> None:
+def _metrics(summary: Summary) -> Sequence[Row]:
     latest: Mapping[str, float | str] = {name: m.value for name, m in summary.job.status.metrics.items()}
     curves = summary.record.metrics if summary.record else {}
-    names = sorted({*latest, *curves}, key=lambda name: (name != "loss", name))[:_METRICS_SHOWN]
-    for name in names:
+    names = sorted({*latest, *curves}, key=lambda name: (name != "loss", name))
+    rows = []
+    for name in names[:_METRICS_SHOWN]:
         values = curves.get(name, ())
-        line = Text(f"{number(values[-1] if values else latest[name]):<9}")
+        line = Text(number(values[-1] if values else latest[name]))
         if len(values) > 1:
+            line.pad_right(max(0, 9 - len(line)))
             line.append(f" {sparkline(values, _CURVE_WIDTH)}", "green")
             line.append(f"  from {number(values[0])}, {plural(len(values), 'value')}", "dim")
-        table.add_row(name, line)
-    if names:
-        table.add_row()
+        rows.append((name, line))
+    if len(names) > _METRICS_SHOWN:
+        rows.append(("", Text(f"and {len(names) - _METRICS_SHOWN} more", "dim")))
+    return rows
 
 
-def _outputs(table: Table, summary: Summary) -> None:
+def _outputs(summary: Summary) -> Sequence[Row]:
     run, record = summary.job.status.run, summary.record
     if run is None:
-        return
+        return []
     where = _place(f"{run.uri}outputs/")
     if record is None:
-        table.add_row("outputs", where)
-        table.add_row("", Text(f"cannot be listed from here: {summary.unread}", style="dim"))
-    elif not record.outputs:
-        table.add_row("outputs", Text.assemble("none", (f"  (the run's record is in {_place(run.uri)})", "dim")))
-    else:
-        total = byte_size(sum(output.size for output in record.outputs))
-        table.add_row("outputs", f"{plural(len(record.outputs), 'file')}, {total}, in {where}")
-        width = max(len(output.path) for output in record.outputs[:_OUTPUTS_SHOWN])
-        for output in record.outputs[:_OUTPUTS_SHOWN]:
-            table.add_row("", Text.assemble(f"{output.path:<{width}}", (f"  {byte_size(output.size):>9}", "dim")))
-        if len(record.outputs) > _OUTPUTS_SHOWN:
-            table.add_row("", Text(f"and {len(record.outputs) - _OUTPUTS_SHOWN} more", style="dim"))
-    table.add_row()
+        return [("outputs", Text(where)), ("", Text(f"cannot be listed from here: {summary.unread}", "dim"))]
+    if not record.outputs:
+        return [("outputs", Text.assemble("none", (f"  (the record of the run is in {_place(run.uri)})", "dim")))]
+    total = byte_size(sum(output.size for output in record.outputs))
+    shown = record.outputs[:_OUTPUTS_SHOWN]
+    width = max(len(output.path) for output in shown)
+    rows = [("outputs", Text(f"{plural(len(record.outputs), 'file')}, {total}, in {where}"))]
+    for output in shown:
+        rows.append(("", Text.assemble(f"{output.path:<{width}}", (f"  {byte_size(output.size):>9}", "dim"))))
+    if len(record.outputs) > _OUTPUTS_SHOWN:
+        rows.append(("", Text(f"and {len(record.outputs) - _OUTPUTS_SHOWN} more", "dim")))
+    return rows
+
+
+def _commands(commands: Sequence[str]) -> Sequence[Row]:
+    return [("" if position else "next", Text(command, "cyan")) for position, command in enumerate(commands)]
 
 
 def _place(uri: str) -> str:
