@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from footplate.api.phases import Phase
 from footplate.cli import logs
@@ -12,7 +14,7 @@ from footplate.cli.screen import Screen
 from footplate.cli.watched import Json, Watched, replicas, versions
 from footplate.constants import CONTAINER_BUILD, LABEL_ENVIRONMENT
 from footplate.engine.clock import Clock
-from footplate.errors import ApiError, NotFound
+from footplate.errors import ApiError
 from footplate.kube.client import KubeClient
 from footplate.kube.resources import PODS
 from footplate_runtime.store import StoreError
@@ -28,12 +30,13 @@ async def to_the_end(client: KubeClient, namespace: str, name: str, screen: Scre
     follower: _Follower | None = None
     beats = asyncio.ensure_future(_beat(screen, clock))
     try:
-        async for body in versions(client, namespace, name, clock, screen.note):
-            if follower is None:
-                follower = _Follower(client, Watched(body), screen, clock)
-            if follower.see(body):
-                await follower.finish()
-                return body
+        async with aclosing(versions(client, namespace, name, clock, screen.note)) as bodies:
+            async for body in bodies:
+                if follower is None:
+                    follower = _Follower(client, Watched(body), screen, clock)
+                if follower.see(body):
+                    await follower.finish()
+                    return body
     finally:
         beats.cancel()
         if follower is not None:
@@ -64,7 +67,10 @@ class _Follower:
         return [*self._logs.values(), *([self._build] if self._build else [])]
 
     def see(self, body: Json) -> bool:
-        """Take the newest version of the job; True when it has ended."""
+        """Take the newest version of the job; True when it has ended. Raises what kept a log from being shown."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
         self._watched.see(body)
         job, status = self._watched.job, body.get("status") or {}
         created = job.metadata.creation_timestamp
@@ -81,11 +87,14 @@ class _Follower:
         return self._watched.ended
 
     async def finish(self) -> None:
-        """The job has ended: let the logs come to their end."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=_DRAIN_SECONDS)
-            if late:
-                self._screen.note(f"the rest of the log has not come within {_DRAIN_SECONDS:.0f} s")
+        """The job has ended: let the logs come to their end. Raises what kept one from being read."""
+        if not self._tasks:
+            return
+        done, late = await asyncio.wait(self._tasks, timeout=_DRAIN_SECONDS)
+        if late:
+            self._screen.note(f"the rest of the log has not come within {_DRAIN_SECONDS:.0f} s")
+        for task in done:
+            task.result()
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -112,23 +121,27 @@ class _Follower:
         namespace = self._watched.job.metadata.namespace or ""
         selector = f"{LABEL_ENVIRONMENT}={environment}"
         while self._watched.job.status.phase == Phase.PREPARING:
-            for pod in await self._client.list(PODS, namespace, label_selector=selector):
-                stream = self._client.pod_log(pod["metadata"]["name"], namespace, CONTAINER_BUILD, follow=True)
-                try:
-                    await self._print(stream, "build")
-                    return
-                except NotFound:
-                    return
-                except ApiError:
-                    continue  # its container has not started yet
+            with contextlib.suppress(ApiError):  # its container has not started yet, or the API server is away
+                for pod in await self._client.list(PODS, namespace, label_selector=selector):
+                    name = pod["metadata"]["name"]
+                    pieces = logs.resumed(self._client, namespace, name, CONTAINER_BUILD, self._clock, self._prepared)
+                    if await self._print(pieces, "build"):
+                        return
             await self._clock.sleep(logs.LOOK_AGAIN_SECONDS)
 
-    async def _print(self, pieces: AsyncIterator[bytes], source: str | None) -> None:
-        lines = logs.Lines()
-        async for piece in pieces:
-            whole = lines.add(piece)
-            if whole:
-                self._screen.log(whole, source)
+    def _prepared(self) -> bool:
+        return self._watched.job.status.phase != Phase.PREPARING
+
+    async def _print(self, pieces: AsyncGenerator[bytes], source: str | None) -> bool:
+        """Show all lines; whether there were any."""
+        lines, any_shown = logs.Lines(), False
+        async with aclosing(pieces):
+            async for piece in pieces:
+                whole = lines.add(piece)
+                if whole:
+                    self._screen.log(whole, source)
+                    any_shown = True
         rest = lines.finish()
         if rest:
             self._screen.log(rest, source)
+        return any_shown or bool(rest)

@@ -52,7 +52,8 @@ async def follow(
     None while that is not known. Raises StoreError when the rest lies in a store that cannot be read from here.
     """
     given = 0
-    async with aclosing(_from_pod(client, console, clock, over)) as pieces:
+    pod = resumed(client, console.namespace, console.pod, CONTAINER_TRAIN, clock, over)
+    async with aclosing(pod) as pieces:
         async for piece in pieces:
             given += len(piece)
             yield piece
@@ -67,9 +68,10 @@ async def so_far(client: KubeClient, console: Console, uri: str | None) -> Async
     """What the replica has printed until now. Raises StoreError as `follow` does."""
     given = 0
     try:
-        async for piece in client.pod_log(console.pod, console.namespace, CONTAINER_TRAIN):
-            given += len(piece)
-            yield piece
+        async with aclosing(client.pod_log(console.pod, console.namespace, CONTAINER_TRAIN)) as pieces:
+            async for piece in pieces:
+                given += len(piece)
+                yield piece
     except Unavailable:
         raise
     except ApiError:
@@ -79,26 +81,29 @@ async def so_far(client: KubeClient, console: Console, uri: str | None) -> Async
             yield piece
 
 
-async def _from_pod(
-    client: KubeClient, console: Console, clock: Clock, over: Callable[[], bool]
+async def resumed(
+    client: KubeClient, namespace: str, pod: str, container: str, clock: Clock, over: Callable[[], bool]
 ) -> AsyncGenerator[bytes]:
-    """The pod's log until the container has ended, the pod is gone or the attempt is over; resumed when it breaks."""
+    """A container's log until it has ended, its pod is gone or `over`; taken up where it was when the stream breaks.
+
+    A container that has not started is waited for. Raises no ApiError: what cannot be read counts as not there.
+    """
     given = 0
     while True:
         was_over = over()
         try:
             skip = given
-            stream = client.pod_log(console.pod, console.namespace, CONTAINER_TRAIN, follow=not was_over)
-            async for piece in stream:
-                fresh = piece[skip:]
-                skip = max(0, skip - len(piece))
-                given += len(fresh)
-                if fresh:
-                    yield fresh
-            if was_over or await container_ended(client, console.namespace, console.pod, CONTAINER_TRAIN):
+            async with aclosing(client.pod_log(pod, namespace, container, follow=not was_over)) as pieces:
+                async for piece in pieces:
+                    fresh = piece[skip:]
+                    skip = max(0, skip - len(piece))
+                    given += len(fresh)
+                    if fresh:
+                        yield fresh
+            if was_over or await container_ended(client, namespace, pod, container):
                 return
-        except (NotFound, Unavailable, ApiError) as error:
-            if was_over or (isinstance(error, NotFound) and given):
+        except ApiError as error:
+            if was_over or (given and isinstance(error, NotFound)):
                 return
         await clock.sleep(LOOK_AGAIN_SECONDS)
 

@@ -217,7 +217,11 @@ def console(stderr: bool = False) -> Console:
     """Colour on a terminal only, and not where NO_COLOR is set (rich sees to both)."""
     from rich.console import Console
 
-    return Console(stderr=stderr)
+    class Told(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the process in the middle; typer ends it in order
+
+    return Told(stderr=stderr)
 
 
 def main() -> None:

@@ -55,9 +55,10 @@ async def _interruptible(order: Order, talk: Console, out: Console, err: Console
         return await task
     except asyncio.CancelledError:
         for job in following:
-            err.print(f"\n{job.name} keeps running; come back with: {_logs(job, order.target)} -f", soft_wrap=True)
+            text = f"\n{job.name} keeps running; come back with: {_logs(job, order.target, '-f ')}"
+            err.print(text, highlight=False, soft_wrap=True)
         if not following:
-            err.print("\nstopped; no job was started")
+            err.print("\nstopped; no job is being followed", highlight=False)
         return INTERRUPTED
 
 
@@ -84,7 +85,8 @@ async def _run(order: Order, talk: Console, out: Console, following: list[Submit
 async def _one(client: KubeClient, order: Order, job: Submitted, talk: Console, out: Console) -> int:
     if not order.follow:
         body = await client.get(TRAINING_JOBS, job.name, job.namespace) or {}
-        talk.print(f"{job.name} is submitted; follow it with: {_logs(job, order.target)} -f", highlight=False)
+        text = f"{job.name} is submitted; follow it with: {_logs(job, order.target, '-f ')}"
+        talk.print(text, highlight=False, soft_wrap=True)
     else:
         clock = SystemClock()
         with Screen(talk, clock.monotonic) as screen:
@@ -119,10 +121,10 @@ def next_commands(job: Submitted, target: Target) -> list[str]:
     return commands
 
 
-def _logs(job: Submitted, target: Target) -> str:
+def _logs(job: Submitted, target: Target, option: str = "") -> str:
     flags = "" if target.embedded is not None else kubectl_flags(target)
     namespace = f" -n {job.namespace}" if job.namespace != "default" else ""
-    return f"{program()} logs {job.name}{namespace}{flags}"
+    return f"{program()} logs {option}{job.name}{namespace}{flags}"
 
 
 def program() -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from rich.console import Console as Terminal
@@ -79,7 +80,7 @@ async def _follow(client: KubeClient, order: Order, watched: Watched, replica: R
             attempt += 1
             if order.attempt or watched.ended:
                 break
-            err.print(f"attempt {attempt - 1} has ended; waiting for the next one", style="yellow")
+            err.print(f"attempt {attempt - 1} has ended; waiting for the next one", style="yellow", highlight=False)
         if order.attempt is None:
             await watch
     finally:
@@ -103,7 +104,7 @@ async def _keep(client: KubeClient, watched: Watched, clock: Clock, err: Termina
     metadata = watched.job.metadata
 
     def note(sentence: str) -> None:
-        err.print(sentence, style="yellow")
+        err.print(sentence, style="yellow", highlight=False)
 
     async for body in versions(client, metadata.namespace or "", metadata.name, clock, note):
         watched.see(body)
@@ -139,10 +140,11 @@ def _not_started(order: Order, watched: Watched) -> str:
     return f"{order.name} has not started yet ({status.phase}: {status.message}); -f waits for it"
 
 
-async def _copy(pieces: AsyncIterator[bytes]) -> None:
+async def _copy(pieces: AsyncGenerator[bytes]) -> None:
     try:
-        async for piece in pieces:
-            sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
+        async with aclosing(pieces):
+            async for piece in pieces:
+                sys.stdout.buffer.write(piece)
+                sys.stdout.buffer.flush()
     except StoreError as error:
         raise CommandFailed(f"the rest of the log cannot be read from here: {error}") from error

@@ -64,7 +64,7 @@ async def _apply(client: KubeClient, manifest: Manifest) -> bool:
     """Whether it was there already and is different now."""
     before = await client.get(manifest.resource, manifest.name, manifest.namespace)
     try:
-        after = await client.apply(manifest.resource, manifest.body, field_manager=FIELD_MANAGER)
+        after = await client.apply(manifest.resource, manifest.body, field_manager=FIELD_MANAGER, strict=True)
     except ApiError as error:
         raise _refused(manifest, error) from error
     return before is not None and _content(before) != _content(after)
@@ -117,7 +117,7 @@ async def _submit_job(client: KubeClient, manifest: Manifest, changed: set[tuple
             return Submitted(namespace, choice.attach, choice.note)
         try:
             body = manifest.with_metadata(name=choice.create).body
-            await client.create(TRAINING_JOBS, body, namespace)
+            await client.create(TRAINING_JOBS, body, namespace, strict=True)
             return Submitted(namespace, choice.create, choice.note)
         except AlreadyExists:
             continue  # another command took the name in between

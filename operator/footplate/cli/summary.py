@@ -85,7 +85,7 @@ def _headline(job: TrainingJob) -> Text:
     line = Text.assemble(
         (f"{_MARKS.get(phase, '?')} {job.metadata.name} {phase.lower()}", STYLES.get(phase, "bold")),
         f" in {duration(total)}",
-        (f"  ({', '.join(f'{name} {duration(seconds)}' for name, seconds in took)})" if len(took) > 1 else "", "dim"),
+        (f"  ({', '.join(f'{name} {duration(seconds)}' for name, seconds in took)})" if took else "", "dim"),
     )
     if phase != Phase.COMPLETED:
         line.append(f"\n  {status.reason}: {status.message}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 
 from footplate.api.training_job import TrainingJob
@@ -20,7 +21,7 @@ _AWAY_SECONDS = 120.0  # how long the API server may be away before watching is 
 
 async def versions(
     client: KubeClient, namespace: str, name: str, clock: Clock, note: Callable[[str], None]
-) -> AsyncIterator[Json]:
+) -> AsyncGenerator[Json]:
     """The job as it is and then each time it changes, until it is deleted.
 
     An API server that restarts is waited for, and `note` is told; Unavailable when it stays away.
@@ -28,11 +29,12 @@ async def versions(
     away_since: float | None = None
     while True:
         try:
-            async for event in client.watch(TRAINING_JOBS, namespace, name=name):
-                away_since = None
-                if event["type"] == "DELETED":
-                    return
-                yield event["object"]
+            async with aclosing(client.watch(TRAINING_JOBS, namespace, name=name)) as events:
+                async for event in events:
+                    away_since = None
+                    if event["type"] == "DELETED":
+                        return
+                    yield event["object"]
         except Unavailable as error:
             if away_since is None:
                 away_since = clock.monotonic()

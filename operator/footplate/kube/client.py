@@ -131,13 +131,18 @@ class KubeClient:
             if not token:
                 return items
 
-    async def create(self, resource: Resource, body: Mapping[str, Any], namespace: str | None = None) -> Json:
-        """The object as created. Raises AlreadyExists when the name is taken."""
+    async def create(
+        self, resource: Resource, body: Mapping[str, Any], namespace: str | None = None, *, strict: bool = False
+    ) -> Json:
+        """The object as created. Raises AlreadyExists when the name is taken.
+
+        `strict` refuses a field that the kind does not have, which is dropped otherwise: for what a person has written.
+        """
         metadata = body["metadata"]
         namespace = namespace or metadata.get("namespace")
         name = metadata.get("name") or metadata.get("generateName")
         action = f"create {resource.describe(namespace, name)}"
-        return await self._call(Request("create", "POST", resource.path(namespace), action, body=body))
+        return await self._call(Request("create", "POST", resource.path(namespace), action, _validation(strict), body))
 
     async def update(self, resource: Resource, body: Mapping[str, Any], *, subresource: str | None = None) -> Json:
         """The object as written. Raises Conflict when it has changed since the body's resourceVersion."""
@@ -161,8 +166,13 @@ class KubeClient:
         action = f"change {_part(subresource)}{resource.describe(namespace, name)}"
         return await self._call(Request("patch", "PATCH", path, action, body=patch, content_type=MERGE_PATCH))
 
-    async def apply(self, resource: Resource, body: Mapping[str, Any], *, field_manager: str) -> Json:
-        """Server-side apply: create it or make our fields so, taking them over from other managers."""
+    async def apply(
+        self, resource: Resource, body: Mapping[str, Any], *, field_manager: str, strict: bool = False
+    ) -> Json:
+        """Server-side apply: create it or make our fields so, taking them over from other managers.
+
+        `strict` is that of `create`.
+        """
         metadata = body["metadata"]
         namespace, name = metadata.get("namespace"), metadata["name"]
         request = Request(
@@ -170,7 +180,7 @@ class KubeClient:
             "PATCH",
             resource.path(namespace, name),
             f"apply {resource.describe(namespace, name)}",
-            {"fieldManager": field_manager, "force": "true"},
+            {"fieldManager": field_manager, "force": "true", **_validation(strict)},
             body,
             APPLY_PATCH,
         )
@@ -269,6 +279,10 @@ class KubeClient:
     async def _call(self, request: Request) -> Json:
         answer: Json = await self._transport.call(request)
         return answer
+
+
+def _validation(strict: bool) -> dict[str, str]:
+    return {"fieldValidation": "Strict"} if strict else {}
 
 
 def _part(subresource: str | None) -> str:
