@@ -79,7 +79,8 @@ def read_order(environ: Mapping[str, str]) -> Order:
         content_hash=order["contentHash"],
         pip=tuple(spec["pip"]),
         python=spec.get("python"),
-        environments=Path(environ["FOOTPLATE_HOME"]) / "environments",
+        # Resolved: the folder may be a link to where there is room, and an environment knows its own path.
+        environments=(Path(environ["FOOTPLATE_HOME"]) / "environments").resolve(),
     )
 
 

@@ -1,4 +1,4 @@
-"""Starting, stopping and looking at the embedded cluster from a command.
+"""Starting, stopping and forgetting the embedded cluster from a command.
 
 `up` is idempotent and repairs: it starts what does not run and leaves alone what does. The order is what it takes care
 of: the supervisor starts the API server and the node; then the CRDs are applied; then the operator's settings are
@@ -13,35 +13,38 @@ import fcntl
 import importlib.util
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import yaml
 
-from footplate.engine.clock import SystemClock
-from footplate.errors import ApiError, FootplateError, Unavailable
+from footplate.errors import FootplateError
 from footplate.kube.client import KubeClient
-from footplate.kube.resources import CRDS, NODES
+from footplate.kube.resources import CRDS
 from footplate_local.crds import crds
 from footplate_local.home import ENV_HOME, Home
-from footplate_local.processes import Process, end, read_state, wait_ended, write_whole
+from footplate_local.operator_settings import free_port, health_port, settings_of
+from footplate_local.processes import end, read_state, wait_ended, write_whole
+from footplate_local.readiness import (
+    api_listens,
+    condition_true,
+    connected,
+    last_line,
+    node_ready,
+    operator_ready,
+    process,
+    status,
+)
 from footplate_local.supervisor import NODE, OPERATOR, SERVICES, STOP_SECONDS, SUPERVISOR
 
 Say = Callable[[str], None]
 
 READY_SECONDS = 90.0
 _POLL_SECONDS = 0.1
-_HOPELESS = 3  # failures in a row after which `up` stops waiting for a service
+_HOPELESS = 3  # failures under its eyes after which `up` stops waiting for a service
 _STOP_PODS_SECONDS = 120.0
 _TITLES = {"apiserver": "API server", "node": "node", "operator": "operator", "supervisor": "supervisor"}
-_RUNTIME_IMAGE = "footplate/runtime"
 _MODULES = ("kopf", "prometheus_client", "cel", "jsonpatch")  # of the extra `local`
 # Everything a home holds; `reset` deletes nothing else, whatever folder FOOTPLATE_HOME names.
 _CONTENT = (
@@ -54,33 +57,6 @@ class ClusterError(FootplateError):
     """The embedded cluster cannot be started or stopped; the message says why and where to look."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceReport:
-    """One process of the cluster as `footplate local status` shows it."""
-
-    name: str
-    pid: int | None
-    failures: int
-    ready: bool
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The cluster as it is now."""
-
-    home: Path
-    services: tuple[ServiceReport, ...]
-
-    @property
-    def ready(self) -> bool:
-        return all(service.ready for service in self.services)
-
-    @property
-    def running(self) -> bool:
-        return any(service.pid is not None for service in self.services)
-
-
 async def up(home: Home, say: Say, ready_seconds: float = READY_SECONDS) -> None:
     """Bring the cluster up and return when jobs can be applied; `say` gets what is being waited for.
 
@@ -89,7 +65,7 @@ async def up(home: Home, say: Say, ready_seconds: float = READY_SECONDS) -> None
     _check_machine()
     _make_folders(home)
     async with _locked(home, say):
-        if not _supervised(home):
+        if process(home, SUPERVISOR) is None:
             home.settings.unlink(missing_ok=True)
             await _start_supervisor(home)
         try:
@@ -104,19 +80,20 @@ async def up(home: Home, say: Say, ready_seconds: float = READY_SECONDS) -> None
 
 
 async def _bring_up(home: Home, say: Say) -> None:
+    wait = _Waiting(home)
     say("starting the API server")
-    await _wait(home, lambda: _api_listens(home))
-    async with _client(home) as client:
+    await wait.until(lambda: api_listens(home))
+    async with connected(home) as client:
         say("applying the custom resource definitions")
         await _apply_crds(client)
         say("starting the operator")
         await _write_settings(home)
-        await _wait(home, lambda: _operator_ready(home))
+        await wait.until(lambda: operator_ready(home))
         say("waiting for the node")
-        await _wait(home, lambda: _node_ready(client))
+        await wait.until(lambda: node_ready(client))
 
 
-async def down(home: Home, say: Say, pods: bool = True) -> bool:
+async def down(home: Home, say: Say) -> bool:
     """Stop the cluster; nothing is forgotten. The programs of running jobs get SIGTERM and their grace period first.
 
     Returns whether anything ran. Raises ClusterError.
@@ -124,17 +101,16 @@ async def down(home: Home, say: Say, pods: bool = True) -> bool:
     if not home.run.is_dir():
         return False
     async with _locked(home, say):
-        supervisor = _process(home, SUPERVISOR)
-        left = [p for p in (_process(home, name) for name in SERVICES) if p]
+        supervisor = process(home, SUPERVISOR)
+        left = [p for p in (process(home, name) for name in SERVICES) if p]
         if supervisor is not None:
             say("stopping the cluster")
             await asyncio.to_thread(end, [supervisor], STOP_SECONDS * (len(SERVICES) + 1))
         if left:
             await asyncio.to_thread(wait_ended, left, 0.5)
             await asyncio.to_thread(end, left, STOP_SECONDS)
-        if pods:
-            say("stopping pods")
-            await _stop_pods(home)
+        say("stopping pods")
+        await _stop_pods(home)
         for name in (SUPERVISOR, *SERVICES):
             home.state(name).unlink(missing_ok=True)
         return supervisor is not None or bool(left)
@@ -152,31 +128,6 @@ async def reset(home: Home, say: Say) -> None:
             path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         home.path.rmdir()  # stays when it holds something that is not ours
-
-
-async def status(home: Home) -> Report:
-    """What runs, and whether it is ready."""
-    listens = await _api_listens(home)
-    node = False
-    if listens:
-        async with _client(home) as client:
-            with contextlib.suppress(ApiError):
-                node = await _node_ready(client)
-    ready = {"apiserver": listens, "node": node, "operator": await _operator_ready(home)}
-    reports = []
-    for name in (SUPERVISOR, *SERVICES):
-        state = read_state(home.state(name))
-        process = _process(home, name)
-        fine = process is not None and ready.get(name, True)
-        failures = state.failures if state else 0
-        note = "" if fine else _last_line(home.log_of(name)) if process or failures else "not running"
-        reports.append(ServiceReport(name, process.pid if process else None, failures, fine, note))
-    return Report(home.path, tuple(reports))
-
-
-def running(home: Home) -> bool:
-    """Whether the cluster was brought up and its supervisor lives."""
-    return _supervised(home) and home.kubeconfig.exists()
 
 
 def _check_machine() -> None:
@@ -220,88 +171,41 @@ async def _locked(home: Home, say: Say) -> AsyncIterator[None]:
         yield
 
 
-def _process(home: Home, name: str) -> Process | None:
-    state = read_state(home.state(name))
-    return state.process if state and state.alive else None
-
-
-def _supervised(home: Home) -> bool:
-    return _process(home, SUPERVISOR) is not None
-
-
 async def _start_supervisor(home: Home) -> None:
     argv = [sys.executable, "-P", "-m", "footplate_local.supervisor", "--home", str(home.path)]
     with home.log_of(SUPERVISOR).open("ab") as output:
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=home.path, start_new_session=True
         )
-    while not _supervised(home):
+    while process(home, SUPERVISOR) is None:
         if child.poll() is not None:
             raise ClusterError(
-                f"the supervisor ended with exit code {child.returncode}: {_last_line(home.log_of(SUPERVISOR))}"
+                f"the supervisor ended with exit code {child.returncode}: {last_line(home.log_of(SUPERVISOR))}"
             )
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _wait(home: Home, true: Callable[[], Any]) -> None:
-    """Until the check is true; gives up at once when a service cannot be started."""
-    while not await true():
-        for name in SERVICES:
-            state = read_state(home.state(name))
-            if state and state.failures >= _HOPELESS:
-                raise ClusterError(
-                    f"the {_TITLES[name]} does not start ({_last_line(home.log_of(name))}); "
-                    f"its log is {home.log_of(name)}"
-                )
-        if not _supervised(home):
-            raise ClusterError(f"the supervisor ended: {_last_line(home.log_of(SUPERVISOR))}")
-        await asyncio.sleep(_POLL_SECONDS)
+class _Waiting:
+    """Waits for the services of a home; gives up early when one fails again and again from now on."""
 
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._before = self._failures()
 
-def _last_line(path: Path) -> str:
-    with contextlib.suppress(FileNotFoundError):
-        lines = path.read_bytes()[-8192:].decode(errors="replace").split("\n")
-        said = [line.strip() for line in lines if line.strip()]
-        if said:
-            return said[-1]
-    return "its log is empty"
+    async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
+        """Raises ClusterError when it will never be true."""
+        while not await true():
+            for name, failures in self._failures().items():
+                if failures - self._before[name] >= _HOPELESS:
+                    log = self._home.log_of(name)
+                    raise ClusterError(f"the {_TITLES[name]} does not start ({last_line(log)}); its log is {log}")
+            if process(self._home, SUPERVISOR) is None:
+                raise ClusterError(f"the supervisor ended: {last_line(self._home.log_of(SUPERVISOR))}")
+            await asyncio.sleep(_POLL_SECONDS)
 
-
-@contextlib.asynccontextmanager
-async def _client(home: Home) -> AsyncIterator[KubeClient]:
-    client = await KubeClient.connect(kubeconfig=str(home.kubeconfig), clock=SystemClock())
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-def _server(home: Home) -> tuple[str, int] | None:
-    """Host and port of the API server as its kubeconfig has them."""
-    try:
-        config = yaml.safe_load(home.kubeconfig.read_text())
-        parts = urllib.parse.urlsplit(config["clusters"][0]["cluster"]["server"])
-    except (FileNotFoundError, yaml.YAMLError, KeyError, TypeError, IndexError):
-        return None
-    return (parts.hostname, parts.port) if parts.hostname and parts.port else None
-
-
-async def _api_listens(home: Home) -> bool:
-    """The API server of this home runs and takes connections; a stranger on a stale port does not count."""
-    server = _server(home)
-    if server is None or _process(home, "apiserver") is None:
-        return False
-    try:
-        _, writer = await asyncio.open_connection(*server)
-    except OSError:
-        return False
-    writer.close()
-    try:
-        async with _client(home) as client:
-            await client.list(NODES)
-    except (Unavailable, ApiError):
-        return False
-    return True
+    def _failures(self) -> dict[str, int]:
+        states = {name: read_state(self._home.state(name)) for name in SERVICES}
+        return {name: state.failures if state else 0 for name, state in states.items()}
 
 
 async def _apply_crds(client: KubeClient) -> None:
@@ -310,78 +214,22 @@ async def _apply_crds(client: KubeClient) -> None:
         await client.apply(CRDS, manifest, field_manager="footplate")
     names = {manifest["metadata"]["name"] for manifest in manifests}
     while names:
-        established = {crd["metadata"]["name"] for crd in await client.list(CRDS) if _true(crd, "Established")}
+        established = {crd["metadata"]["name"] for crd in await client.list(CRDS) if condition_true(crd, "Established")}
         names -= established
         if names:
             await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _node_ready(client: KubeClient) -> bool:
-    return any(_true(node, "Ready") for node in await client.list(NODES))
-
-
-def _true(body: dict[str, Any], condition: str) -> bool:
-    conditions: Iterable[dict[str, Any]] = body.get("status", {}).get("conditions") or ()
-    return any(c["type"] == condition and c["status"] == "True" for c in conditions)
-
-
 async def _write_settings(home: Home) -> None:
     """The operator's settings as this version wants them; an operator that runs with others is started again."""
-    operator = _process(home, OPERATOR)
-    port = _health_port(home) if operator else None
-    wanted = yaml.safe_dump(_settings(home, port or _free_port()), sort_keys=False)
+    operator = process(home, OPERATOR)
+    port = health_port(home) if operator else None
+    wanted = yaml.safe_dump(settings_of(home, port or free_port()), sort_keys=False)
     if home.settings.exists() and home.settings.read_text() == wanted:
         return
     write_whole(home.settings, wanted)
     if operator:
         await asyncio.to_thread(end, [operator], STOP_SECONDS)
-
-
-def _settings(home: Home, health_port: int) -> dict[str, Any]:
-    return {
-        "store": {"uri": home.store.as_uri()},
-        "runtimeImage": _RUNTIME_IMAGE,
-        "builder": {
-            "image": _RUNTIME_IMAGE,
-            "command": ["python3", "-m", "footplate_local.builder"],
-            "env": {ENV_HOME: str(home.path)},
-        },
-        "pollSeconds": 2,
-        "sweepSeconds": 300,
-        "leaderElection": False,
-        "healthHost": "127.0.0.1",
-        "healthPort": health_port,
-    }
-
-
-def _health_port(home: Home) -> int | None:
-    try:
-        port = yaml.safe_load(home.settings.read_text())["healthPort"]
-    except (FileNotFoundError, yaml.YAMLError, KeyError, TypeError):
-        return None
-    return port if isinstance(port, int) else None
-
-
-def _free_port() -> int:
-    """A port that is free now. Should another take it first, the operator ends and `up` says so."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def _operator_ready(home: Home) -> bool:
-    port = _health_port(home)
-    if port is None or _process(home, OPERATOR) is None:
-        return False
-    return await asyncio.to_thread(_answers, f"http://127.0.0.1:{port}/readyz")
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 async def _stop_pods(home: Home) -> None:
@@ -397,4 +245,4 @@ async def _stop_pods(home: Home) -> None:
         await child.wait()
         raise ClusterError(f"pods do not end within {_STOP_PODS_SECONDS:.0f} s; see {home.log_of(NODE)}") from None
     if code != 0:
-        raise ClusterError(f"the pods could not be stopped: {_last_line(home.log_of(NODE))}")
+        raise ClusterError(f"the pods could not be stopped: {last_line(home.log_of(NODE))}")

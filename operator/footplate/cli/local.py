@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from footplate.cli.problem import COMPLETED, FAILED
-from footplate_local import cluster
+from footplate_local import cluster, readiness
 from footplate_local.home import Home
 
 
@@ -46,16 +46,15 @@ def reset(out: Console) -> int:
 def status(out: Console) -> int:
     """A line for each process; exit code 1 unless all are ready."""
     home = Home.of(os.environ)
-    report = asyncio.run(cluster.status(home))
+    report = asyncio.run(readiness.status(home))
     table = Table.grid(padding=(0, 2))
     for service in report.services:
         state = ("ready", "green") if service.ready else ("not ready", "red") if service.pid else ("stopped", "yellow")
-        note = service.note if service.note != "not running" else ""
         table.add_row(
             service.name,
             Text(*state),
             Text(f"pid {service.pid}" if service.pid else "", style="dim"),
-            Text(note, style="dim", no_wrap=True, overflow="ellipsis"),
+            Text(service.note, style="dim", no_wrap=True, overflow="ellipsis"),
         )
     out.print(table, highlight=False)
     out.print(Text(f"home {report.home}", style="dim"), soft_wrap=True)
