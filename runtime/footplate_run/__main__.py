@@ -12,11 +12,11 @@ from footplate_run.console import Console, Relay, write_quietly
 from footplate_run.distribution import distribution_of
 from footplate_run.errors import CannotStart, Stopped
 from footplate_run.hosts import resolve, timeout_of, wait_for
-from footplate_run.orders import read_orders
+from footplate_run.orders import read_orders, seconds_of
 from footplate_run.process import adopt_orphans, end_descendants, spawn
 from footplate_run.program import command_of, executable_path
 from footplate_run.signals import Signals
-from footplate_run.supervisor import output_pipe, supervise
+from footplate_run.supervisor import StopLimit, output_pipe, supervise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def main() -> int:
     try:
         orders, launch = _plan(root, environment, console)
         environment.update(launch.variables)
-        status = _run(orders, launch, environment, console, signals)
+        limit = StopLimit(seconds_of(environment, layout.ENV_STOP_SECONDS), signals, console, time.monotonic)
+        status = _run(orders, launch, environment, console, signals, limit)
     except CannotStart as problem:
         signals.ignore()
         console.say(str(problem))
@@ -47,7 +48,7 @@ def main() -> int:
         ending = _ending(None, stop.number, began, str(stop), console)
     else:
         signals.ignore()
-        ending = _ended(status, began, os.path.join(root, layout.TORCHRUN_ERROR), console)
+        ending = _ended(status, began, os.path.join(root, layout.TORCHRUN_ERROR), console, limit.exceeded)
     console.close()
     _report(ending, root, environment.get(layout.ENV_TERMINATION_LOG))
     end_descendants()
@@ -84,7 +85,14 @@ def _common_variables(orders: "Orders", environment: "dict[str, str]") -> "dict[
     return variables
 
 
-def _run(orders: "Orders", launch: "Launch", environment: "dict[str, str]", console: Console, signals: Signals) -> int:
+def _run(
+    orders: "Orders",
+    launch: "Launch",
+    environment: "dict[str, str]",
+    console: Console,
+    signals: Signals,
+    limit: StopLimit,
+) -> int:
     """Starts the program, copies its output until it has ended, and returns its wait status."""
     path = executable_path(launch.argv[0], orders.code, environment.get("PATH", os.defpath))
     out_read, out_write = output_pipe()
@@ -95,15 +103,20 @@ def _run(orders: "Orders", launch: "Launch", environment: "dict[str, str]", cons
         os.close(out_write)
         os.close(err_write)
     relays = [Relay(out_read, 1, console, error=False), Relay(err_read, 2, console, error=True)]
-    return supervise(child, relays, signals, time.monotonic)
+    return supervise(child, relays, signals, limit, time.monotonic)
 
 
-def _ended(status: int, began: float, torchrun_file: str, console: Console) -> report.Ending:
-    """Reads how a program that ran has ended; torchrun's own 1 is replaced by what its first failing worker did."""
+def _ended(status: int, began: float, torchrun_file: str, console: Console, overdue: "str | None") -> report.Ending:
+    """Reads how a program that ran has ended; torchrun's own 1 is replaced by what its first failing worker did.
+
+    ``overdue`` says that the launcher killed it, when it did.
+    """
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
     exit_code = os.WEXITSTATUS(status) if number is None else None
     if exit_code == 0:
         return _ending(0, None, began, None, console)
+    if overdue is not None:
+        return _ending(exit_code, number, began, overdue, console)
     error_lines = failure.lines_of(console.error_tail.bytes())
     error = failure.error_in(error_lines) or failure.error_in(failure.lines_of(console.tail.bytes()))
     cause = failure.torchrun_cause(error_lines) if exit_code == 1 else None

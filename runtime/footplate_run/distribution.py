@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import zlib
 
 from footplate_run import layout
 from footplate_run.errors import NOT_FOUND, ORDERS, CannotStart
@@ -71,16 +70,14 @@ class PyTorch:
     ) -> "dict[str, str]":
         how = orders.distribution
         master = addresses[orders.host(orders.primary_role, 0)] if how.nodes > 1 else "127.0.0.1"
-        shared_machine = bool(environment.get(layout.ENV_HOSTS))
-        port = _own_port(orders) if shared_machine else how.port
         processes = how.processes or visible_gpus(environment, os.listdir("/dev")) or 1
         variables = {
             "PET_NPROC_PER_NODE": str(processes),
             "PET_NODE_RANK": str(orders.index),
             "PET_MASTER_ADDR": master,
-            "PET_MASTER_PORT": str(port),
+            "PET_MASTER_PORT": str(how.port),
             "MASTER_ADDR": master,
-            "MASTER_PORT": str(port),
+            "MASTER_PORT": str(how.port),
             "NODE_RANK": str(orders.index),
             "TORCHELASTIC_ERROR_FILE": os.path.join(orders.root, layout.TORCHRUN_ERROR),
         }
@@ -89,14 +86,12 @@ class PyTorch:
         else:
             variables["PET_NNODES"] = "{}:{}".format(how.min_nodes, how.nodes)
             variables["PET_RDZV_BACKEND"] = "c10d"
-            variables["PET_RDZV_ENDPOINT"] = "{}:{}".format(master, port)
+            variables["PET_RDZV_ENDPOINT"] = "{}:{}".format(master, how.port)
             variables["PET_RDZV_ID"] = "{}-{}".format(orders.uid or orders.job, orders.attempt)
             # Said outright: torchrun takes any loopback endpoint for its own machine.
             variables["PET_RDZV_CONF"] = "is_host={}".format("true" if orders.index == 0 else "false")
         if how.backend:
             variables["FOOTPLATE_BACKEND"] = how.backend
-        if shared_machine and "GLOO_SOCKET_IFNAME" not in environment:
-            variables["GLOO_SOCKET_IFNAME"] = "lo"  # a pod's host name need not resolve there
         return variables
 
 
@@ -120,16 +115,6 @@ def visible_gpus(environment: "Mapping[str, str]", devices: "list[str]") -> int:
     if chosen is not None:
         return len([entry for entry in chosen.split(",") if entry.strip() not in ("", "-1")])
     return len([name for name in devices if re.match(r"nvidia\d+$", name)])
-
-
-def _own_port(orders: "Orders") -> int:
-    """A port of this attempt of this job, the same on all its nodes.
-
-    With a hosts file all pods share one machine, and torch's store listens on every address of it, so two jobs with
-    one port would collide. Below Linux's range for outgoing connections, which starts at 32768.
-    """
-    name = "{}/{}/{}".format(orders.uid, orders.job, orders.attempt)
-    return 12000 + zlib.crc32(name.encode("utf-8")) % 20000
 
 
 def _require_torch() -> None:

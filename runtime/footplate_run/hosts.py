@@ -4,7 +4,8 @@ The operator makes the pods of a job together, so a peer's name may not resolve 
 """
 
 from footplate_run import layout
-from footplate_run.errors import ORDERS, PEERS, CannotStart
+from footplate_run.errors import PEERS, CannotStart
+from footplate_run.orders import seconds_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,15 +48,8 @@ def resolve(name: str, hosts_file: "str | None") -> "str | None":
 
 def timeout_of(environment: "Mapping[str, str]") -> float:
     """Seconds to wait for peers, from the environment; raises CannotStart when that is no number."""
-    text = environment.get(layout.ENV_PEERS_TIMEOUT)
-    if not text:
-        return DEFAULT_TIMEOUT
-    try:
-        return float(text)
-    except ValueError:
-        raise CannotStart(
-            ORDERS, "{} is a number of seconds, not {!r}".format(layout.ENV_PEERS_TIMEOUT, text)
-        ) from None
+    seconds = seconds_of(environment, layout.ENV_PEERS_TIMEOUT)
+    return DEFAULT_TIMEOUT if seconds is None else seconds
 
 
 def wait_for(

@@ -125,6 +125,20 @@ def read_orders(root: str, environment: "Mapping[str, str]", working_directory: 
         raise CannotStart(ORDERS, "{} lacks what the launcher needs ({})".format(path, what)) from None
 
 
+def seconds_of(environment: "Mapping[str, str]", name: str) -> "float | None":
+    """The number of seconds in a variable, None when it is unset; raises CannotStart when it is no number."""
+    text = environment.get(name)
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise CannotStart(ORDERS, "{} is a number of seconds, not {!r}".format(name, text))
+    return seconds
+
+
 def _orders(launch: dict, root: str, environment: "Mapping[str, str]", working_directory: str) -> Orders:  # type: ignore[type-arg]
     program = launch["program"]
     script, command = program.get("script"), program.get("command")

@@ -5,7 +5,8 @@ import signal
 
 from footplate_run.errors import Stopped
 
-FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+STOPPING = (signal.SIGTERM, signal.SIGINT)  # the others may mean anything to a program
+FORWARDED = STOPPING + (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 # Python ignores these two in itself; a program expects their default (Python: subprocess, restore_signals).
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 _HANDLED = FORWARDED + (signal.SIGCHLD,)
@@ -18,6 +19,7 @@ class Signals:
         self.wake_fd, self._wake_write = os.pipe()
         os.set_blocking(self.wake_fd, False)
         os.set_blocking(self._wake_write, False)
+        self.stopped_by = None  # type: int | None  # the first of STOPPING that went to the program
         self._group = None  # type: int | None
         self._over = False
 
@@ -43,6 +45,10 @@ class Signals:
         self._group = group
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
 
+    def kill_group(self) -> None:
+        """Ends the program without asking; what it left outside its group ends with the launcher."""
+        self._send(signal.SIGKILL)
+
     def ignore(self) -> None:
         """The program is over: what comes now must not disturb the report."""
         self._over = True
@@ -60,6 +66,12 @@ class Signals:
             return
         if self._group is None:
             raise Stopped(number)
+        if number in STOPPING and self.stopped_by is None:
+            self.stopped_by = number
+        self._send(number)
+
+    def _send(self, number: int) -> None:
+        assert self._group is not None
         try:
             os.killpg(self._group, number)
         except (ProcessLookupError, PermissionError):

@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from footplate_run.console import Console
     from footplate_run.signals import Signals
 
 ORPHAN_SECONDS = 2.0  # how long output of processes that outlive the program is still waited for
@@ -29,13 +30,51 @@ def output_pipe() -> "tuple[int, int]":
     return reader, writer
 
 
-def supervise(child: int, relays: "Sequence[Relay]", signals: "Signals", monotonic: "Callable[[], float]") -> int:
+class StopLimit:
+    """How long a program may go on after a signal told it to stop; then it is killed. ``seconds`` None: for ever."""
+
+    def __init__(
+        self, seconds: "float | None", signals: "Signals", console: "Console", monotonic: "Callable[[], float]"
+    ) -> None:
+        self.exceeded = None  # type: str | None  # the sentence about it, once the program was killed
+        self._seconds = seconds
+        self._signals = signals
+        self._console = console
+        self._monotonic = monotonic
+        self._stop_seen = None  # type: float | None
+
+    def enforce(self) -> "float | None":
+        """Kills the program if its time is up; returns the seconds left, None when there is nothing to wait for."""
+        if self._seconds is None or self._signals.stopped_by is None or self.exceeded is not None:
+            return None
+        if self._stop_seen is None:
+            self._stop_seen = self._monotonic()
+        left = self._stop_seen + self._seconds - self._monotonic()
+        if left > 0:
+            return left
+        self.exceeded = "the program did not end within {:g} s of signal {} and was killed".format(
+            self._seconds, self._signals.stopped_by
+        )
+        self._console.say(self.exceeded)
+        self._signals.kill_group()
+        return None
+
+
+def supervise(
+    child: int,
+    relays: "Sequence[Relay]",
+    signals: "Signals",
+    limit: StopLimit,
+    monotonic: "Callable[[], float]",
+) -> int:
     """Runs until the program has ended and its output is copied; returns its wait status (``os.wait``)."""
     status = None  # type: int | None
     ended = 0.0
     while True:
-        timeout = None
-        if status is not None:
+        if status is None:
+            left_to_stop = limit.enforce()
+            timeout = None if left_to_stop is None else left_to_stop * 1000
+        else:
             left = _time_left(relays, monotonic() - ended)
             if left <= 0:
                 for relay in relays:

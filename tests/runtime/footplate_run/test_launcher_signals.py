@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 
 import pytest
 from launcher_tree import LaunchTree, alive, kill_quietly, wait_until
@@ -55,6 +56,86 @@ def test_a_program_that_does_not_handle_it_dies_of_it(tree: LaunchTree) -> None:
     ended = tree.finish(process)
     assert ended.status == 128 + signal.SIGTERM
     assert (ended.exit["exitCode"], ended.exit["signal"]) == (None, signal.SIGTERM)
+
+
+IGNORES_TERM = """
+    import os, signal, time
+    signal.signal(signal.SIGTERM, lambda number, frame: print("not now"))
+    with open("pid.tmp", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("pid.tmp", "pid")
+    while True:
+        time.sleep(600)
+"""
+
+
+def test_a_program_that_does_not_stop_in_time_is_killed(tree: LaunchTree) -> None:
+    tree.write("train.py", IGNORES_TERM)
+    tree.write("train.sh", f"trap '' TERM\n{tree.python} -u train.py\n")  # its whole group is meant
+    tree.orders("train.sh")
+    process = tree.start(env={"FOOTPLATE_STOP_SECONDS": "0.3"})
+    program = tree.pid_from("pid")
+    began = time.monotonic()
+    process.terminate()
+    ended = tree.finish(process)
+    assert 0.3 <= time.monotonic() - began < 20
+    assert not alive(program)
+    assert ended.out == b"not now\n"
+    assert ended.status == 128 + signal.SIGKILL
+    assert (ended.exit["exitCode"], ended.exit["signal"]) == (None, signal.SIGKILL)
+    assert ended.exit["error"] == "the program did not end within 0.3 s of signal 15 and was killed"
+    assert ended.console.endswith(b"footplate: the program did not end within 0.3 s of signal 15 and was killed\n")
+
+
+def test_a_program_that_stops_in_time_is_not_killed(tree: LaunchTree) -> None:
+    tree.write("train.py", SAYS_WHAT_IT_GETS)
+    tree.orders("train.py")
+    process = tree.start(env={"FOOTPLATE_STOP_SECONDS": "60"})
+    tree.pid_from("pid")
+    process.terminate()
+    ended = tree.finish(process)
+    assert (ended.status, ended.exit["signal"], ended.exit["error"]) == (7, None, None)
+
+
+@pytest.mark.parametrize(
+    ("number", "env"),
+    [(signal.SIGTERM, {}), (signal.SIGUSR1, {"FOOTPLATE_STOP_SECONDS": "0.1"})],
+    ids=["unset", "USR1"],
+)
+def test_what_asks_for_no_end_in_time_kills_nothing(
+    current_tree: LaunchTree, number: signal.Signals, env: dict[str, str]
+) -> None:
+    """Without a limit a program may take its time, and SIGUSR1 does not ask it to stop."""
+    current_tree.write(
+        "train.py",
+        """
+        import os, signal, sys, time
+
+        def received(number, frame):
+            time.sleep(0.5)
+            sys.exit(7)
+
+        signal.signal(signal.SIGTERM, received)
+        signal.signal(signal.SIGUSR1, received)
+        with open("pid.tmp", "w") as file:
+            file.write(str(os.getpid()))
+        os.rename("pid.tmp", "pid")
+        time.sleep(600)
+        """,
+    )
+    current_tree.orders("train.py")
+    process = current_tree.start(env=env)
+    current_tree.pid_from("pid")
+    process.send_signal(number)
+    assert current_tree.finish(process).status == 7
+
+
+def test_stop_seconds_that_are_no_number(current_tree: LaunchTree) -> None:
+    current_tree.write("train.py", "")
+    current_tree.orders("train.py")
+    ended = current_tree.run(env={"FOOTPLATE_STOP_SECONDS": "soon"})
+    assert ended.status == 2
+    assert ended.exit["error"] == "FOOTPLATE_STOP_SECONDS is a number of seconds, not 'soon'"
 
 
 def test_the_program_below_a_shell_gets_the_signal_too(tree: LaunchTree) -> None:
