@@ -80,6 +80,21 @@ def test_an_environment_is_built_once_and_reused(tmp_path: Path, wheels: Path) -
     assert log == "env-0123456789ab is built already\n"
 
 
+def test_environments_may_be_a_link_and_outlive_the_home(tmp_path: Path, wheels: Path) -> None:
+    """Nothing in a virtual environment may name the way by which it was reached: its scripts would end with it."""
+    home, room = tmp_path / "home", tmp_path / "room"
+    home.mkdir()
+    room.mkdir()
+    (home / "environments").symlink_to(room)
+    code, message, log = build(environ(home, wheels, pip=["tiny"]))
+    assert code == 0, log
+    assert message["lock"] == (room / "env-0123456789ab" / "lock.txt").as_uri()
+    assert resolve(message["image"], home / "environments").bin == home / "environments/env-0123456789ab/bin"
+    (home / "environments").unlink()
+    pip = subprocess.run([str(room / "env-0123456789ab/bin/pip"), "--version"], capture_output=True, check=False)
+    assert pip.returncode == 0, pip.stderr
+
+
 def test_what_pip_cannot_install_is_told_in_its_words(tmp_path: Path, wheels: Path) -> None:
     code, message, log = build(environ(tmp_path, wheels, pip=["tiny", "no-such-package==9"]))
     assert code == 1
