@@ -40,6 +40,7 @@ class BuildPodView:
     message: str  # why it does not start or has failed, in the kubelet's words
     result: Json
     deleting: bool
+    disrupted: bool = False  # something outside ended it: its node went, or its place was needed
 
 
 def environment_view(body: Json) -> EnvironmentView:
@@ -72,7 +73,15 @@ def build_pod_view(body: Json) -> BuildPodView:
         message=status.get("message") or details.get("message") or details.get("reason") or "",
         result=_result(details.get("message", "")),
         deleting="deletionTimestamp" in metadata,
+        disrupted=_disrupted(status),
     )
+
+
+def _disrupted(status: Json) -> bool:
+    """Kubernetes: Pod disruption conditions. An eviction under node pressure is not one: the build may be its cause."""
+    conditions = status.get("conditions") or ()
+    told = any(c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in conditions)
+    return told and status.get("reason") != "Evicted"
 
 
 def _result(message: str) -> Json:

@@ -1,7 +1,8 @@
 """What to do about an Environment: a pure function of it, its build pods and the time.
 
 A version is a content hash with an image. The same content never builds twice: not for another version of the same
-Environment, not for another Environment. A failed build stays as it is until its pod is deleted or the spec changes.
+Environment, not for another Environment. A failed build stays as it is until its pod is deleted or the spec changes;
+one that something outside has ended begins again.
 """
 
 from __future__ import annotations
@@ -67,6 +68,9 @@ def plan(
     if pod.phase == "Succeeded" and pod.result.get("image"):
         done = Built(str(pod.result["image"]), pod.result.get("lock"), pod.result.get("python"))
         return Plan(_new_version(environment, content, done, now), delete=outdated)
+    if pod.deleting or pod.disrupted:
+        status = _not_ready(environment, "Building", f"pod {name} was stopped; it starts again", now, building=True)
+        return Plan(status, delete=[*outdated, *([] if pod.deleting else [pod])])
     if pod.phase in ("Succeeded", "Failed"):
         return Plan(_not_ready(environment, "BuildFailed", _failure(pod), now), delete=outdated)
     message = f"building the image in pod {name}" + (f": {pod.message}" if pod.message else "")

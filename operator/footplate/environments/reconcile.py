@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from footplate.engine.clock import Clock
 from footplate.engine.keys import Key
-from footplate.engine.result import Done, Result
+from footplate.engine.result import After, Done, Result
 from footplate.engine.store import Store
 from footplate.environments.builders import Builder
 from footplate.environments.observe import BuildPodView, EnvironmentView, build_pod_view, environment_view
@@ -18,6 +18,8 @@ from footplate.kube.client import KubeClient
 from footplate.kube.resources import ENVIRONMENTS, PODS
 
 log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_SECONDS = 1.0  # after pods were deleted
 
 
 class EnvironmentReconciler:
@@ -48,7 +50,7 @@ class EnvironmentReconciler:
         step = plan(view.environment, pods, self._built(), self._builder, self._clock.now())
         await self._apply(view, step)
         await self._write_status(view, step)
-        return Done()
+        return After(_LOOK_AGAIN_SECONDS) if step.delete else Done()
 
     def _built(self) -> Mapping[str, Built]:
         """Every image that any Environment has, by content hash."""
@@ -63,7 +65,8 @@ class EnvironmentReconciler:
         for body in step.create:
             self._pods.put(build_pod_view(await ensure(self._client, PODS, body, view.uid)))
         for pod in step.delete:
-            await self._client.delete(PODS, pod.key.name, pod.key.namespace, uid=pod.uid)
+            if not await self._client.delete(PODS, pod.key.name, pod.key.namespace, uid=pod.uid):
+                self._pods.remove(pod)  # it is gone, which was never told
 
     async def _write_status(self, view: EnvironmentView, step: Plan) -> None:
         status = step.status.to_json()

@@ -28,13 +28,19 @@ def make(status: dict[str, Any] | None = None, **spec: Any) -> Environment:
     )
 
 
-def pod(environment: Environment, phase: str, message: str = "") -> BuildPodView:
+def pod(environment: Environment, phase: str, message: str = "", deleting: bool = False, **status: Any) -> BuildPodView:
     name = build_pod_name(content_hash(environment.spec))
     state = {"terminated": {"exitCode": 0, "message": message}} if message else {}
     return build_pod_view(
         {
-            "metadata": {"name": name, "namespace": "default", "uid": "p-1", "resourceVersion": "3"},
-            "status": {"phase": phase, "containerStatuses": [{"name": "build", "state": state}]},
+            "metadata": {
+                "name": name,
+                "namespace": "default",
+                "uid": "p-1",
+                "resourceVersion": "3",
+                **({"deletionTimestamp": "2026-11-21T12:00:00Z"} if deleting else {}),
+            },
+            "status": {"phase": phase, "containerStatuses": [{"name": "build", "state": state}], **status},
         }
     )
 
@@ -127,3 +133,32 @@ def test_all_else_does(spec: dict[str, Any]) -> None:
 def test_without_a_builder() -> None:
     step = go(make(), builder=None)
     assert ready(step) == ("False", "NoBuilder")
+
+
+DISRUPTED = [{"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet"}]
+
+
+def test_a_build_that_was_stopped_from_outside_begins_again() -> None:
+    environment = make()
+    stopped = pod(environment, "Failed", reason="Terminated", conditions=DISRUPTED)
+    step = go(environment, stopped)
+    assert ready(step) == ("False", "Building")
+    assert step.delete == [stopped]
+    leaving = pod(environment, "Failed", reason="Terminated", conditions=DISRUPTED, deleting=True)
+    assert go(environment, leaving).delete == []
+    assert len(go(environment).create) == 1
+
+
+def test_a_build_pod_that_is_deleted_is_no_failed_build() -> None:
+    environment = make()
+    step = go(environment, pod(environment, "Failed", deleting=True))
+    assert ready(step) == ("False", "Building")
+    assert (step.create, step.delete) == ((), [])
+
+
+def test_a_build_evicted_under_pressure_has_failed() -> None:
+    environment = make()
+    assert ready(go(environment, pod(environment, "Failed", reason="Evicted", conditions=DISRUPTED))) == (
+        "False",
+        "BuildFailed",
+    )
