@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from footplate.cli.logs import Console, Lines, from_store
+from footplate.jobs.naming import Replica
+from footplate_runtime.store import open_store
+
+
+@given(st.lists(st.binary(max_size=20)))
+def test_lines_are_those_of_the_whole(pieces: list[bytes]) -> None:
+    lines = Lines()
+    found = [line for piece in pieces for line in lines.add(piece)] + lines.finish()
+    whole = b"".join(pieces)
+    expected = whole.split(b"\n")
+    assert found == (expected if expected[-1] else expected[:-1])
+
+
+def test_a_line_without_end_is_shown_in_parts() -> None:
+    lines = Lines()
+    assert lines.add(b"x" * 70_000) == [b"x" * 70_000]
+    assert lines.finish() == []
+
+
+def test_the_names_of_a_console() -> None:
+    console = Console("default", "digits", 2, Replica("worker", 1))
+    assert console.pod == "digits-2-worker-1"
+    assert console.key == "logs/2/worker-1.log"
+
+
+async def test_the_rest_comes_from_the_store(tmp_path: Path) -> None:
+    store = open_store(tmp_path.as_uri())
+    store.put("logs/1/worker-0.log", b"one\ntwo\nthree\n")
+    assert [b async for b in from_store(tmp_path.as_uri(), "logs/1/worker-0.log", 4)] == [b"two\nthree\n"]
+    assert [b async for b in from_store(tmp_path.as_uri(), "logs/1/worker-0.log", 14)] == []
+    assert [b async for b in from_store(tmp_path.as_uri(), "logs/1/worker-1.log", 0)] == []
+    assert [b async for b in from_store(None, "logs/1/worker-0.log", 0)] == []
