@@ -7,17 +7,22 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+_GATE_SECONDS = 60.0
+
 
 class HttpFiles:
     """Serves ``files`` by path; each entry of ``troubles`` spoils one request.
 
-    ``("status", 503)`` answers so, ``("break", 500)`` breaks off after so many bytes.
+    ``("status", 503)`` answers so, ``("break", 500)`` breaks off after so many bytes. While ``gate`` is not set
+    requests wait for their answer.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.troubles: list[tuple[str, int]] = []
         self.ranges: list[str | None] = []  # the Range of every request
+        self.gate = threading.Event()
+        self.gate.set()
         files = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -39,6 +44,7 @@ class HttpFiles:
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         wanted = request.headers.get("Range")
         self.ranges.append(wanted)
+        self.gate.wait(_GATE_SECONDS)
         kind, number = self.troubles.pop(0) if self.troubles else ("", 0)
         if kind == "status":
             request.send_error(number)

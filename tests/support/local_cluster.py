@@ -33,6 +33,7 @@ CORE = "/api/v1/namespaces/default"
 ENDED = ("Completed", "Failed", "Canceled")
 SECONDS = 60.0
 _POLL_SECONDS = 0.05
+_AWAY_SECONDS = 20.0
 _MERGE = "application/merge-patch+json"
 
 
@@ -67,7 +68,20 @@ class LocalCluster:
     # -- its API
 
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
-        """The decoded answer, or None for a 404; raises AssertionError with the server's words on other refusals."""
+        """The decoded answer, or None for a 404; raises AssertionError with the server's words on other refusals.
+
+        A GET waits for an API server that is being started again.
+        """
+        deadline = time.monotonic() + _AWAY_SECONDS
+        while True:
+            try:
+                return self._send(method, path, body, content_type)
+            except (OSError, http.client.HTTPException):
+                if method != "GET" or time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
+
+    def _send(self, method: str, path: str, body: Any, content_type: str) -> Any:
         config = json.loads(self.home.kubeconfig.read_text())
         port = urlsplit(config["clusters"][0]["cluster"]["server"]).port
         context = ssl.create_default_context(cafile=self.home.run / "apiserver.pem")
