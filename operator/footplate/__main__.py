@@ -9,6 +9,7 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import kopf
@@ -90,16 +91,20 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
 async def lead(operator: Operator, lease: LeaderLease, stop: asyncio.Event) -> None:
     """Wait to lead, then run. kopf starts on the leader only."""
+
+    def take_signals() -> None:
+        stop_on_signals(stop)
+
     if not operator.settings.leader_election:
-        await together(operator.run(), watch(operator, stop))
+        await together(operator.run(), watch(operator, take_signals))
         return
     await lease.acquire()
     log.info("leading")
-    await together(operator.run(), watch(operator, stop), lease.hold())
+    await together(operator.run(), watch(operator, take_signals), lease.hold())
 
 
-async def watch(operator: Operator, stop: asyncio.Event) -> None:
-    """kopf's watches of our kinds and pods."""
+async def watch(operator: Operator, take_signals: Callable[[], None]) -> None:
+    """kopf's watches of our kinds and pods; `take_signals` is called when kopf has put its signal handlers in place."""
     namespaces = operator.settings.namespaces
     before = frozenset(asyncio.all_tasks())
     tasks = await kopf.spawn_tasks(
@@ -109,8 +114,7 @@ async def watch(operator: Operator, stop: asyncio.Event) -> None:
         clusterwide=not namespaces,
         namespaces=namespaces,
     )
-    # kopf has put its own signal handlers in place of ours; with them it would wait 5 s for our tasks, then break them.
-    stop_on_signals(stop)
+    take_signals()  # back from kopf, which on SIGTERM would wait 5 s for our tasks, then break them
     await kopf.run_tasks(tasks, ignored=before)
 
 

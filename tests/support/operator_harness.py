@@ -64,7 +64,7 @@ class OperatorThread:
         client = await KubeClient.connect(kubeconfig=self._kubeconfig, clock=SystemClock(), user_agent="footplate")
         operator = Operator(self._wrap(client), SETTINGS, SystemClock(), OperatorMetrics(CollectorRegistry()))
         try:
-            await together(operator.run(), watch(operator))
+            await together(operator.run(), watch(operator, _no_signals))
         finally:
             await client.close()
 
@@ -156,3 +156,7 @@ class Cluster:
             for r in self.server.requests
             if r.user_agent.startswith(agent) and r.method != "GET" and r.status < 300
         ]
+
+
+def _no_signals() -> None:
+    """The tests' process keeps its own handlers, and kopf sets none in a thread."""
