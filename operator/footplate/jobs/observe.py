@@ -123,6 +123,7 @@ class Observed:
     pods: Sequence[PodView] = ()  # those that exist
     gone: Sequence[PodView] = ()  # those that were deleted, as they were last seen
     environment: EnvironmentImage | None = None  # None: the job names an image
+    source_found: bool = True  # False: the ConfigMap with its code is not there
     agent: AgentStatus | None = None  # the primary's
     lost: frozenset[str] = frozenset()  # names of pods that a live GET did not find
 

@@ -24,7 +24,7 @@ from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Cause, Diagnosis
 from footplate.jobs.observe import EnvironmentImage, Json, Observed, PodView, pod_view
 from footplate.jobs.plan import failed, plan, stalled
-from footplate.jobs.scene import Deletion, Plan, expected_pods
+from footplate.jobs.scene import TERMINAL, Deletion, Plan, expected_pods
 from footplate.kube.apply import ensure_all
 from footplate.kube.client import KubeClient
 from footplate.kube.events import Recorder
@@ -130,6 +130,7 @@ class JobReconciler:
             pods=pods,
             gone=self._pods.gone(uid),
             environment=self._environment(job),
+            source_found=await self._source_found(job, namespace),
             agent=await self._ask_agent(job, pods),
             lost=await self._confirm_lost(job, pods, namespace),
         )
@@ -143,6 +144,14 @@ class JobReconciler:
     def _lookup(self, namespace: str, name: str) -> Any:
         view = self._environments.get(Key("Environment", namespace, name))
         return view.environment if view else None
+
+    async def _source_found(self, job: TrainingJob, namespace: str) -> bool:
+        """False when the code's ConfigMap is not there; it is looked for before an attempt starts, and not after."""
+        config_map = job.spec.source.config_map if job.spec.source else None
+        attempts = job.status.attempts
+        if config_map is None or job.status.phase in TERMINAL or (attempts and attempts[-1].end_time is None):
+            return True
+        return await self._client.get(CONFIG_MAPS, config_map.name, namespace) is not None
 
     async def _ask_agent(self, job: TrainingJob, pods: Sequence[PodView]) -> Any:
         """The primary's agent, while it has something to tell: between the program's start and its own end."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from footplate.api.conditions import FAILED, RUNNING
+from footplate.api.conditions import COMPLETE, FAILED, RUNNING
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.api.training_job_status import Attempt
@@ -155,7 +155,9 @@ def fail(editor: StatusEditor, failure: Diagnosis, attempt: int = 0) -> Plan:
         editor.close_attempt(attempt, failure.cause.value, failure)
     editor.phase(Phase.FAILED, failure.cause.value, failure.message).completion()
     editor.condition(RUNNING, False, failure.cause.value)
-    editor.condition(FAILED, True, failure.cause.value, failure.message.partition("\n")[0])
+    sentence = failure.message.partition("\n")[0]
+    editor.condition(COMPLETE, False, failure.cause.value, sentence)
+    editor.condition(FAILED, True, failure.cause.value, sentence)
     return Plan(editor.build(), events=[Event(failure.cause.value, failure.message)], after=0.1)
 
 

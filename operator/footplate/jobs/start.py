@@ -36,6 +36,8 @@ def start(scene: Scene) -> Plan:
             delete=deletions(leftovers, scene.now),
             after=stuck_check(leftovers),
         )
+    if not scene.observed.source_found:
+        return _without_source(scene)
     attempt = scene.attempt + 1
     replicas = scene.replicas()
     editor = StatusEditor(scene.job, scene.now).open_attempt(attempt)
@@ -49,6 +51,15 @@ def _without_image(scene: Scene, image: EnvironmentImage) -> Plan:
     if image.reason == Cause.ENVIRONMENT_BUILD_FAILED:
         return fail(editor, Diagnosis(Cause.ENVIRONMENT_BUILD_FAILED, image.message))
     return Plan(editor.phase(Phase.PREPARING, image.reason, image.message).build())
+
+
+def _without_source(scene: Scene) -> Plan:
+    """A pod that mounts a missing ConfigMap hangs without a word in its status, so none is made."""
+    source = scene.job.spec.source
+    name = source.config_map.name if source and source.config_map else ""
+    message = f"there is no ConfigMap {name} in namespace {scene.job.metadata.namespace}; apply it: it holds the code"
+    editor = scene.editor().phase(Phase.PREPARING, "SourceNotFound", message)
+    return Plan(editor.build(), after=scene.context.poll_seconds)
 
 
 def children(scene: Scene, attempt: int, replicas: Sequence[Replica]) -> Sequence[Mapping[str, Any]]:

@@ -47,12 +47,12 @@ def test_an_environment_that_does_not_build(local_cluster: LocalCluster) -> None
         "apiVersion": "footplate.dev/v1alpha1",
         "kind": "Environment",
         "metadata": {"name": local_cluster.name("env")},
-        "spec": {"pip": ["/nonexistent/package.whl"]},
+        "spec": {"pip": ["/nonexistent/package-1.0-py3-none-any.whl"]},
     }
     local_cluster.apply(environment)
     name = local_cluster.start("print(1)", image=None, environment={"name": environment["metadata"]["name"]})
     message = failed(local_cluster, name, "EnvironmentBuildFailed")
-    assert "No such file or directory: '/nonexistent/package.whl'" in message
+    assert "No such file or directory: '/nonexistent/package-1.0-py3-none-any.whl'" in message
     assert environment["metadata"]["name"] in message
     assert local_cluster.pods(name) == []
 
@@ -106,14 +106,24 @@ def test_an_archive_with_another_checksum(local_cluster: LocalCluster, tmp_path:
 def test_a_config_map_that_is_not_there_yet(local_cluster: LocalCluster) -> None:
     code = local_cluster.name("code")
     name = local_cluster.start("", source={"configMap": {"name": code}})
-    status = local_cluster.wait(
-        "the missing ConfigMap is told",
-        lambda: (s := local_cluster.status(name)).get("reason") == "CreateContainerConfigError" and s,
+    status = local_cluster.phase(name, "Preparing")
+    assert (status["reason"], f"no ConfigMap {code} in namespace default" in status["message"]) == (
+        "SourceNotFound",
+        True,
     )
-    assert code in status["message"]
     local_cluster.apply(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": code}, "data": {"train.py": "print(1)"}}
     )
+    local_cluster.phase(name, "Completed")
+
+
+def test_keys_of_the_store_that_are_not_there_yet(local_cluster: LocalCluster) -> None:
+    keys = local_cluster.name("keys")
+    name = local_cluster.start("print(1)", outputs={"store": {"uri": local_cluster.store.as_uri(), "secretName": keys}})
+    told = "CreateContainerConfigError"
+    local_cluster.wait("the missing Secret is told", lambda: local_cluster.status(name).get("reason") == told)
+    assert keys in local_cluster.status(name)["message"]
+    local_cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": keys}, "stringData": {"A": "b"}})
     local_cluster.phase(name, "Completed")
 
 

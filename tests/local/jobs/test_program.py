@@ -26,7 +26,7 @@ def test_arguments_and_inputs_arrive(local_cluster: LocalCluster, tmp_path: Path
         name = local_cluster.start(
             code,
             entrypoint={"script": "train.py", "args": ["$(inputs.digits)", "$(outputs)", "$(job)", "a b", "$$(job)"]},
-            parameters={"epochs": 10, "amp": True, "verbose": False, "rate": 0.001, "note": "two words; $(date)"},
+            parameters={"epochs": 10, "amp": True, "verbose": False, "rate": 0.001, "note": "two words; $(date +%s)"},
             inputs=[
                 {"name": "digits", "uri": folder.as_uri() + "/"},
                 {"name": "text", "uri": f"{web.url}/text.txt"},
@@ -39,7 +39,7 @@ def test_arguments_and_inputs_arrive(local_cluster: LocalCluster, tmp_path: Path
     assert argv[1].endswith("/outputs")
     assert argv[2:] == [
         *(name, "a b", "$(job)"),
-        *("--amp", "--epochs", "10", "--note", "two words; $(date)", "--rate", "0.001"),
+        *("--amp", "--epochs", "10", "--note", "two words; $(date +%s)", "--rate", "0.001"),
     ]
     assert (run / "logs/1/worker-0.log").read_text() == "over http 1,2\n"
     record = json.loads((run / "run.json").read_text())

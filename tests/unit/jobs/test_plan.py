@@ -439,3 +439,20 @@ def test_only_the_last_ten_attempts_are_kept_and_their_time_still_counts() -> No
         job = after(job, go(job, NOTHING, start + 20))
     assert [a.number for a in job.status.attempts] == list(range(4, 14))
     assert job.status.earlier_running_seconds == 30
+
+
+def test_a_job_whose_code_is_not_there_waits_without_pods() -> None:
+    job = make_job(source={"configMap": {"name": "digits-code"}})
+    step = go(job, Observed(source_found=False))
+    assert (step.status.phase, step.status.reason) == (Phase.PREPARING, "SourceNotFound")
+    assert "no ConfigMap digits-code in namespace default" in (step.status.message or "")
+    assert (step.create, step.after) == ((), CONTEXT.poll_seconds)
+    job = after(job, step)
+    assert names(go(job, NOTHING)) == ["ConfigMap/digits-launch", "Pod/digits-1-worker-0"]
+
+
+def test_a_failed_job_says_that_it_is_not_complete() -> None:
+    job = started()
+    step = go(job, seen(failed_pod()), 11)
+    conditions = {c.type: (c.status, c.reason) for c in step.status.conditions}
+    assert (conditions["Failed"], conditions["Complete"]) == (("True", "UserError"), ("False", "UserError"))
