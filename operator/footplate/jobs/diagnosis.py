@@ -104,12 +104,17 @@ def outputs_complete(pod: PodView) -> bool:
 def first_failure(pods: Iterable[PodView], lost: frozenset[str]) -> Diagnosis | None:
     """The failure that came first by end time; replicas that were killed because of it come later.
 
-    Times are whole seconds: within one, a replica whose pod is deleted is not the cause but was stopped because of it.
-    `lost` are the names of the pods among them that no longer exist.
+    Times are whole seconds: within one, a replica whose pod is deleted is not the cause but was stopped because of it,
+    and of the others the launchers know the time better. A program that took its launcher with it has no such time
+    and comes first: replicas that only lost their peer end by themselves. `lost` are the names of the pods among them that no longer exist.
     """
     latest = datetime.max.replace(tzinfo=UTC)
-    found = [(d.time or latest, pod.deleting, str(d.replica), d) for pod in pods if (d := _failure(pod, lost))]
-    return min(found, key=lambda entry: entry[:3])[3] if found else None
+    found = [
+        (d.time or latest, pod.deleting, str(pod.train.report().get("endTime") or ""), str(d.replica), d)
+        for pod in pods
+        if (d := _failure(pod, lost))
+    ]
+    return min(found, key=lambda entry: entry[:4])[4] if found else None
 
 
 def _failure(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:

@@ -185,6 +185,15 @@ def test_the_first_failure_is_the_cause() -> None:
     assert (attempt.replica, attempt.exit_code, attempt.node) == ("worker-1", 3, "node-1")
 
 
+@pytest.mark.parametrize("report", [{"endTime": "2026-11-21T10:00:09.120Z"}, None], ids=["earlier", "no report"])
+def test_within_a_second_the_launchers_know_which_failure_was_first(report: dict[str, str] | None) -> None:
+    """A rank that lost its peer fails milliseconds after the one that is the cause, whatever its index."""
+    first = failed_pod(1, train=ended(137, end=9, message=report))
+    second = failed_pod(0, train=ended(1, end=9, message={"endTime": "2026-11-21T10:00:09.480Z"}))
+    step = go(started(**ddp()), seen(second, first), 12)
+    assert step.status.attempts[0].replica == "worker-1"
+
+
 @pytest.mark.parametrize(
     ("train", "reason", "text"),
     [
