@@ -235,7 +235,7 @@ class OutputStore(Schema):
     uri: Annotated[str, Field(max_length=2048, pattern=r"^(s3|gs|az|file)://.+$")]
     """s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///folder."""
     secret_name: ObjectName | None = None
-    """A Secret of the job's namespace with the store's credentials."""
+    """A Secret of the job's namespace with the store's credentials; of S3 also AWS_ENDPOINT_URL and AWS_REGION."""
 
 
 class Outputs(Schema):

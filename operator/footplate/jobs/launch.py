@@ -18,11 +18,14 @@ from footplate.jobs.observe import EnvironmentImage
 
 
 def store_of(job: TrainingJob, context: Context) -> StoreAddress:
-    """The job's own store when its spec names one, else the operator's."""
+    """The job's own store when its spec names one, else the operator's.
+
+    The operator's endpoint and region are those of its own store alone; another's come with the keys in its Secret.
+    """
     own = job.spec.outputs.store
     if own is None:
         return context.store
-    return StoreAddress(own.uri, own.secret_name, context.store.endpoint, context.store.region)
+    return StoreAddress(own.uri, own.secret_name)
 
 
 def run_uri(job: TrainingJob, context: Context) -> str:

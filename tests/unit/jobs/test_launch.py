@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from job_factory import make_job
 
-from footplate.jobs.launch import parameter_arguments, program
+from footplate.jobs.context import Context, StoreAddress
+from footplate.jobs.launch import parameter_arguments, program, store_of
 from footplate.jobs.naming import rendezvous_port, run_uri
 
 
@@ -39,3 +40,11 @@ def test_two_jobs_of_one_name_have_different_runs() -> None:
 
 def test_ports_stay_in_their_range() -> None:
     assert all(20000 <= rendezvous_port(str(n)) < 30000 for n in range(200))
+
+
+def test_a_store_of_the_jobs_own_has_nothing_of_the_operators() -> None:
+    operators = StoreAddress("s3://runs", "keys", "https://minio.example", "eu-west-1")
+    context = Context(store=operators, runtime_image="footplate/runtime:test")
+    assert store_of(make_job(), context) == operators
+    own = make_job(outputs={"store": {"uri": "s3://mine", "secretName": "my-keys"}})
+    assert store_of(own, context) == StoreAddress("s3://mine", "my-keys", None, None)
