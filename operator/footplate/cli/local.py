@@ -6,7 +6,6 @@ import asyncio
 import os
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from footplate.cli.problem import COMPLETED, FAILED
@@ -47,21 +46,11 @@ def status(out: Console) -> int:
     """A line for each process; exit code 1 unless all are ready."""
     home = Home.of(os.environ)
     report = asyncio.run(readiness.status(home))
-    table = Table.grid(padding=(0, 2))
     for service in report.services:
         state = ("ready", "green") if service.ready else ("not ready", "red") if service.pid else ("stopped", "yellow")
-        table.add_row(
-            service.name,
-            Text(*state),
-            Text(f"pid {service.pid}" if service.pid else "", style="dim"),
-            Text(service.note, style="dim", no_wrap=True, overflow="ellipsis"),
-        )
-    out.print(table, highlight=False)
+        line = Text.assemble(f"{service.name:<12}", (f"{state[0]:<11}", state[1]))
+        line.append(f"pid {service.pid}" if service.pid else service.note, "dim")
+        line.append(f"  {service.note}" if service.pid and service.note else "", "dim")
+        out.print(line, highlight=False, soft_wrap=True)
     out.print(Text(f"home {report.home}", style="dim"), soft_wrap=True)
     return COMPLETED if report.ready else FAILED
-
-
-def kubeconfig(out: Console) -> int:
-    """The path and nothing else: KUBECONFIG=$(footplate local kubeconfig)."""
-    out.file.write(f"{Home.of(os.environ).kubeconfig}\n")
-    return COMPLETED

@@ -192,9 +192,9 @@ def kubeconfig() -> None:
     Example:
       export KUBECONFIG=$(footplate local kubeconfig)
     """
-    from footplate.cli import local as command
+    from footplate_local.home import Home
 
-    raise typer.Exit(command.kubeconfig(console()))
+    print(Home.of(os.environ).kubeconfig)
 
 
 @local_app.command()
