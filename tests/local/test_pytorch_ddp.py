@@ -1,0 +1,163 @@
+"""PyTorch's DistributedDataParallel for real: the example of two nodes, two processes on one, ranks that fail.
+
+The environment is built by the venv builder once a machine, into `.cache/environments`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_cluster import ENVIRONMENTS, LocalCluster, running_cluster
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "pytorch-ddp"
+NAME = "pytorch-ddp"
+BUILD_SECONDS = 900.0  # a first build downloads and unpacks torch
+SECONDS = 120.0  # what takes 10 to 20 on two free cores
+NOT_TO_BE_HAD = "No matching distribution found for torch"  # pip's words, also where it reaches no index
+
+pytestmark = pytest.mark.frameworks
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A cluster with the example's Environment built."""
+    home = tmp_path_factory.mktemp("pytorch") / "home"
+    home.mkdir()
+    cache = ROOT / ".cache" / "environments"
+    cache.mkdir(parents=True, exist_ok=True)
+    (home / "environments").symlink_to(cache)
+    with running_cluster(home) as found:
+        found.apply((EXAMPLE / "environment.yaml").read_text())
+        ready = found.wait("the environment is built", lambda: environment_condition(found), BUILD_SECONDS)
+        if NOT_TO_BE_HAD in ready["message"]:
+            pytest.skip(f"torch cannot be had here: {ready['message']}")
+        assert ready["status"] == "True", ready["message"]
+        yield found
+
+
+def environment_condition(cluster: LocalCluster) -> dict[str, Any] | None:
+    """The condition Ready once the build has ended, well or not."""
+    found = cluster.request("GET", f"{ENVIRONMENTS}/{NAME}")
+    conditions = (found.get("status") or {}).get("conditions") or []
+    ready = next((c for c in conditions if c["type"] == "Ready"), None)
+    ended = ready is not None and (ready["status"] == "True" or ready["reason"] == "BuildFailed")
+    return ready if ended else None
+
+
+def start(cluster: LocalCluster, code: str, nodes: int, processes: int, **spec: Any) -> str:
+    """The example's program, or one made from it, on as many nodes and processes."""
+    return cluster.start(
+        code,
+        image=None,
+        environment={"name": NAME},
+        nodes=nodes,
+        distribution={"pytorch": {"processesPerNode": processes, "backend": "gloo"}},
+        **spec,
+    )
+
+
+def changed(before: str, inserted: str) -> str:
+    """The example's program with more lines before a line of it, indented as that is."""
+    code = (EXAMPLE / "train.py").read_text()
+    assert code.count(before) == 1
+    line_start = code.rindex("\n", 0, code.index(before)) + 1
+    indent = code[line_start : code.index(before)]
+    lines = "".join(f"{indent}{line}\n" for line in inserted.splitlines())
+    return code[:line_start] + lines + code[line_start:]
+
+
+def history(run: Path, metric: str) -> list[float]:
+    lines = (run / "metrics/1/worker-0.jsonl").read_text().splitlines()
+    return [entry["value"] for line in lines if (entry := json.loads(line))["name"] == metric]
+
+
+def report(run: Path) -> dict[str, Any]:
+    return dict(json.loads((run / "outputs/report.json").read_text()))
+
+
+def log(run: Path, replica: str, attempt: int = 1) -> str:
+    return (run / f"logs/{attempt}/{replica}.log").read_text()
+
+
+def test_the_example_trains_on_two_nodes(cluster: LocalCluster) -> None:
+    applied = cluster.kubectl("apply", "-k", str(EXAMPLE))
+    assert applied.returncode == 0, applied.stderr
+    cluster.phase(NAME, "Running", seconds=SECONDS)
+    pods = cluster.pods(NAME)
+    assert sorted(p["spec"]["hostname"] for p in pods) == ["worker-0", "worker-1"]
+    assert len({p["status"]["podIP"] for p in pods}) == 2
+
+    status = cluster.phase(NAME, "Completed", seconds=SECONDS)
+    run = cluster.run_dir(NAME)
+    assert status["replicas"] == {"worker": {"desired": 2, "running": 0, "succeeded": 2, "failed": 0}}
+    told = report(run)
+    assert (told["world_size"], told["ranks"], told["epochs"]) == (2, [0, 1], 5)
+    assert told["images_per_epoch"] >= 1437, "the ranks share all images of the training set"
+    assert "rank 0 of 2" in log(run, "worker-0")
+    assert "rank 1 of 2" in log(run, "worker-1")
+
+    loss, accuracy = history(run, "loss"), history(run, "accuracy")
+    assert len(loss) == len(accuracy) == 5
+    assert loss[0] - loss[-1] > 1, loss
+    assert accuracy[-1] > 0.85, accuracy
+    assert status["metrics"]["loss"]["value"] == pytest.approx(loss[-1])
+    assert (status["metrics"]["accuracy"]["value"], status["metrics"]["accuracy"]["step"]) == (accuracy[-1], 5)
+    assert not (run / "metrics/1/worker-1.jsonl").exists(), "rank 0 alone logs"
+
+    stored = sorted(str(p.relative_to(run)) for p in run.rglob("*") if p.is_file() and "outputs" in p.parts)
+    assert stored == ["outputs/checkpoint.pt", "outputs/report.json"]
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert sorted(entry["path"] for entry in manifest["files"]) == stored
+    assert manifest["complete"] is True
+
+
+def test_two_processes_on_one_node(cluster: LocalCluster) -> None:
+    code = (EXAMPLE / "train.py").read_text()
+    name = start(cluster, code, nodes=1, processes=2, parameters={"epochs": 2})
+    status = cluster.phase(name, "Completed", seconds=SECONDS)
+    run = cluster.run_dir(name)
+    assert (report(run)["world_size"], report(run)["ranks"]) == (2, [0, 1])
+    assert {"rank 0 of 2", "rank 1 of 2"} <= {line.partition(" on ")[0] for line in log(run, "worker-0").splitlines()}
+    assert status["metrics"]["loss"]["step"] == 2
+    assert status["replicas"]["worker"]["desired"] == 1
+
+
+def test_a_rank_that_raises_is_the_cause_and_the_other_is_stopped(cluster: LocalCluster) -> None:
+    code = changed("sampler.set_epoch", "if epoch == 2 and rank == 1:\n    raise ValueError('image 17 is upside down')")
+    name = start(cluster, code, nodes=2, processes=1)
+    status = cluster.phase(name, "Failed", seconds=SECONDS)
+    assert status["reason"] == "UserError"
+    first_line = status["message"].splitlines()[0]
+    assert first_line == "worker-1 exited with code 1: ValueError: image 17 is upside down", cluster.report(name)
+    assert (status["attempts"][0]["replica"], status["attempts"][0]["exitCode"]) == ("worker-1", 1)
+    failed = next(p for p in cluster.pods(name) if p["metadata"]["name"] == f"{name}-1-worker-1")
+    after = datetime.fromisoformat(status["completionTime"]) - train_ended(failed)
+    assert after.total_seconds() < 15, "on its own, worker 0 would wait for half an hour"
+    assert history(cluster.run_dir(name), "loss"), "what was logged before the end is kept"
+    assert (cluster.run_dir(name) / "outputs/checkpoint.pt").exists()
+
+
+def train_ended(pod: dict[str, Any]) -> datetime:
+    train = next(c for c in pod["status"]["containerStatuses"] if c["name"] == "train")
+    return datetime.fromisoformat(train["state"]["terminated"]["finishedAt"])
+
+
+def test_a_restart_at_once_meets_on_the_same_port(cluster: LocalCluster) -> None:
+    at_once = "print('port', os.environ['MASTER_PORT'], flush=True)\n"
+    at_once += "if os.environ['FOOTPLATE_ATTEMPT'] == '1' and rank == 1:\n    raise SystemExit(75)"
+    code = changed("torch.manual_seed(SEED)", at_once)
+    name = start(cluster, code, nodes=2, processes=1, parameters={"epochs": 1}, retry={"user": 1})
+    status = cluster.phase(name, "Completed", seconds=SECONDS)
+    ends = [(a["number"], a["reason"]) for a in status["attempts"]]
+    assert ends == [(1, "UserError"), (2, "Completed")]
+    run = cluster.run_dir(name)
+    ports = [line for n in (1, 2) for line in log(run, "worker-0", n).splitlines() if line.startswith("port ")]
+    assert len(ports) == 2
+    assert len(set(ports)) == 1
+    assert report(run)["ranks"] == [0, 1]
