@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from footplate_run.orders import Orders
+    from footplate_run.orders import Distribution, Orders
     from footplate_run.program import Command
 
 _PYTHON = sys.executable or "python3"  # empty where Python cannot tell
@@ -53,7 +53,10 @@ class PyTorch:
     """
 
     def peers(self, orders: "Orders") -> "list[str]":
-        return [orders.host(orders.primary_role, 0)] if orders.distribution.nodes > 1 else []
+        if orders.distribution.nodes == 1:
+            return []
+        own = [orders.host(orders.role, orders.index)] if _elastic(orders.distribution) else []
+        return [orders.host(orders.primary_role, 0)] + own
 
     def launch(
         self, orders: "Orders", command: "Command", addresses: "Mapping[str, str]", environment: "Mapping[str, str]"
@@ -81,7 +84,7 @@ class PyTorch:
             "NODE_RANK": str(orders.index),
             "TORCHELASTIC_ERROR_FILE": os.path.join(orders.root, layout.TORCHRUN_ERROR),
         }
-        if how.min_nodes is None or how.min_nodes >= how.nodes:
+        if not _elastic(how):
             variables["PET_NNODES"] = str(how.nodes)
         else:
             variables["PET_NNODES"] = "{}:{}".format(how.min_nodes, how.nodes)
@@ -90,9 +93,16 @@ class PyTorch:
             variables["PET_RDZV_ID"] = "{}-{}".format(orders.uid or orders.job, orders.attempt)
             # Said outright: torchrun takes any loopback endpoint for its own machine.
             variables["PET_RDZV_CONF"] = "is_host={}".format("true" if orders.index == 0 else "false")
+            # What the others connect to; torchrun's own choice, its host name, need not resolve elsewhere.
+            variables["PET_LOCAL_ADDR"] = addresses[orders.host(orders.role, orders.index)]
         if how.backend:
             variables["FOOTPLATE_BACKEND"] = how.backend
         return variables
+
+
+def _elastic(how: "Distribution") -> bool:
+    """The number of nodes may vary while the program runs."""
+    return how.min_nodes is not None and how.min_nodes < how.nodes
 
 
 _REGISTRY = {"single": Single(), "pytorch": PyTorch()}  # type: dict[str, Single | PyTorch]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from pathlib import Path
@@ -90,12 +91,13 @@ def test_pytorch_on_one_node_goes_the_same_way_and_needs_no_peer() -> None:
 @pytest.mark.parametrize(("index", "is_host"), [(0, "true"), (1, "false")])
 def test_pytorch_elastic_meets_at_worker_0(index: int, is_host: str) -> None:
     variables = launch(orders(index=index, attempt=2, nodes=4, min_nodes=2)).variables
-    assert {name: value for name, value in variables.items() if "RDZV" in name or "NNODES" in name} == {
+    assert {name: value for name, value in variables.items() if re.search("RDZV|NNODES|LOCAL_ADDR", name)} == {
         "PET_NNODES": "2:4",
         "PET_RDZV_BACKEND": "c10d",
         "PET_RDZV_ENDPOINT": f"{MASTER}:23456",
         "PET_RDZV_ID": "uid-1-2",
         "PET_RDZV_CONF": f"is_host={is_host}",
+        "PET_LOCAL_ADDR": f"worker-{index}.digits.default.svc",
     }
 
 
@@ -114,6 +116,11 @@ def test_a_command_goes_through_torchrun_as_it_is() -> None:
 
 def test_peers_are_worker_0_alone() -> None:
     assert PyTorch().peers(orders(index=3, nodes=4)) == [MASTER]
+
+
+def test_an_elastic_node_needs_its_own_address_too() -> None:
+    """The others connect to it when torchrun has given it rank 0."""
+    assert PyTorch().peers(orders(index=3, nodes=4, min_nodes=2)) == [MASTER, MASTER.replace("-0", "-3")]
 
 
 @pytest.mark.usefixtures("torch")
