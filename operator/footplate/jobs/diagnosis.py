@@ -17,6 +17,7 @@ from footplate.jobs.observe import ContainerView, PodView
 
 MESSAGE_LIMIT = 1500  # characters of a message in the status; the whole log is in the store
 LAST_LINES = 8
+_LAST_SIGNAL = 64  # signal(7): SIGRTMAX of Linux, where the pods run
 
 
 class Cause(StrEnum):
@@ -205,11 +206,12 @@ def _program_failure(pod: PodView) -> Diagnosis:
             code,
             train.finished_at,
         )
-    if code > 128:
+    killer = _signal_name(code - 128)
+    if killer is not None:
         return _of(
             pod,
             Cause.SIGNAL,
-            _with_lines(f"{pod.replica} was killed by {_signal_name(code - 128)}", train),
+            _with_lines(f"{pod.replica} was killed by {killer}", train),
             code,
             train.finished_at,
         )
@@ -221,11 +223,14 @@ def _exit_sentence(pod: PodView, code: int) -> str:
     return f"{pod.replica} exited with code {code}" + (f": {error}" if error else "")
 
 
-def _signal_name(number: int) -> str:
+def _signal_name(number: int) -> str | None:
+    """None when no signal has that number: 255 is what Python makes of `sys.exit(-1)`."""
+    if not 1 <= number <= _LAST_SIGNAL:
+        return None
     try:
         return signals.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return f"signal {number}"  # of the real-time ones only the first and the last have a name
 
 
 def _with_lines(sentence: str, train: ContainerView) -> str:

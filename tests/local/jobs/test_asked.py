@@ -112,3 +112,34 @@ def test_applied_again_it_does_not_run_again(local_cluster: LocalCluster) -> Non
     assert refused.returncode != 0
     assert "create a job under another name" in refused.stderr or "another name" in refused.stderr
     assert local_cluster.status(name)["attempt"] == before["attempt"] == 1
+
+
+def test_canceled_while_it_waits_for_room(local_cluster: LocalCluster) -> None:
+    name = local_cluster.start("print(1)", resources={"gpu": 64})
+    local_cluster.wait("its pod is there", lambda: local_cluster.pods(name))
+    local_cluster.patch(name, cancel=True)
+    status = local_cluster.phase(name, "Canceled")
+    assert status["attempts"][0]["reason"] == "Canceled"
+    local_cluster.wait("its pod goes", lambda: not local_cluster.pods(name))
+
+
+def test_suspended_from_the_start_then_canceled(local_cluster: LocalCluster) -> None:
+    name = local_cluster.start("print(1)", suspend=True)
+    local_cluster.phase(name, "Suspended")
+    assert local_cluster.pods(name) == []
+    local_cluster.patch(name, cancel=True)
+    local_cluster.phase(name, "Canceled")
+
+
+def test_deleted_and_made_again_at_once(local_cluster: LocalCluster) -> None:
+    """The first job's pod still saves its outputs while the second one wants a pod of the same name."""
+    name = local_cluster.start(POLITE)
+    running(local_cluster, name)
+    first = local_cluster.run_dir(name)
+    local_cluster.delete(name)
+    local_cluster.start("print('second')", name)
+    local_cluster.phase(name, "Completed")
+    second = local_cluster.run_dir(name)
+    assert first != second
+    assert (second / "logs/1/worker-0.log").read_text() == "second\n"
+    assert json.loads((first / "manifest.json").read_text())["complete"] is True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from local_cluster import LocalCluster
+from local_cluster import LocalCluster, config_map, job_manifest
 
 SAVE = "open('outputs/partial.txt', 'w').write('so far')\n"
 
@@ -141,3 +142,64 @@ def test_excluded_outputs_stay_out_of_the_store(local_cluster: LocalCluster) -> 
     assert status["run"]["files"] == 1
     assert saved(local_cluster, name, status) == "so far"
     assert [p.name for p in (local_cluster.run_dir(name) / "outputs").iterdir()] == ["partial.txt"]
+
+
+@pytest.mark.parametrize("code", [255, 200])
+def test_an_exit_code_beyond_all_signals_is_no_signal(local_cluster: LocalCluster, code: int) -> None:
+    name = local_cluster.start(f"import sys\nsys.exit({code - 256})")
+    status = failed(local_cluster, name, "UserError")
+    assert status["message"] == f"worker-0 exited with code {code}"
+
+
+def test_output_that_is_no_text(local_cluster: LocalCluster) -> None:
+    code = (
+        "import sys\nsys.stdout.buffer.write(b'\\xff\\x00\\x1b[31m ' + 'é'.encode() * 9000 + b'\\n' * 50)\nsys.exit(3)"
+    )
+    name = local_cluster.start(code)
+    status = failed(local_cluster, name, "UserError")
+    assert status["message"].startswith("worker-0 exited with code 3")
+    log = (local_cluster.run_dir(name) / "logs/1/worker-0.log").read_bytes()
+    assert log == b"\xff\x00\x1b[31m " + "é".encode() * 9000 + b"\n" * 50
+
+
+def test_a_child_that_the_program_leaves_behind(local_cluster: LocalCluster) -> None:
+    code = (
+        "import subprocess\nchild = subprocess.Popen(['sleep', '61'])\nopen('outputs/pid', 'w').write(str(child.pid))"
+    )
+    name = local_cluster.start(code)
+    status = local_cluster.phase(name, "Completed")
+    pid = saved(local_cluster, name, status, "outputs/pid")
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_an_exit_code_that_is_not_tried_again(local_cluster: LocalCluster) -> None:
+    name = local_cluster.start("raise SystemExit(4)", retry={"user": 3, "retryableExitCodes": [75]})
+    status = failed(local_cluster, name, "UserError")
+    note = "(exit code 4 is not among retry.retryableExitCodes)"
+    assert (status["message"], status["attempt"]) == (f"worker-0 exited with code 4 {note}", 1)
+
+
+@pytest.mark.parametrize(("policy", "code", "left"), [("Never", 0, 1), ("Always", 3, 0)])
+def test_cleanup(local_cluster: LocalCluster, policy: str, code: int, left: int) -> None:
+    name = local_cluster.start(f"raise SystemExit({code})", cleanup={"pods": policy})
+    local_cluster.ended(name)
+    if left == 0:
+        local_cluster.wait("its pods are deleted", lambda: not local_cluster.pods(name))
+    logs = local_cluster.footplate("logs", name)
+    assert logs.returncode == 0, logs.stderr
+    assert len(local_cluster.pods(name)) == left
+
+
+def test_a_job_of_another_namespace(local_cluster: LocalCluster) -> None:
+    space = local_cluster.name("space")
+    local_cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+    code, job = config_map("code", {"train.py": "print('elsewhere')"}), job_manifest("digits")
+    job["spec"]["source"]["configMap"]["name"] = "code"
+    for manifest in (code, job):
+        manifest["metadata"]["namespace"] = space
+    local_cluster.apply(code, job)
+    waited = local_cluster.kubectl("wait", "-n", space, "--for=condition=Complete", "tj/digits", "--timeout=60s")
+    assert waited.returncode == 0, waited.stderr
+    logs = local_cluster.footplate("logs", "digits", "-n", space)
+    assert (logs.returncode, logs.stdout) == (0, "elsewhere\n")
+    assert len(list((local_cluster.store / space).glob("digits-*/manifest.json"))) == 1

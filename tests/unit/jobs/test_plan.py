@@ -201,6 +201,8 @@ def test_within_a_second_the_launchers_know_which_failure_was_first(report: dict
         (ended(137), "Signal", "worker-0 was killed by SIGKILL"),
         (ended(137, reason="OOMKilled"), "OutOfMemory", "worker-0 ran out of memory"),
         (ended(128, reason="StartError", message="no such file"), "UserError", "could not start: no such file"),
+        (ended(255), "UserError", "worker-0 exited with code 255"),
+        (ended(128 + 40), "Signal", "worker-0 was killed by signal 40"),
     ],
 )
 def test_why_a_program_failed(train: dict[str, Any], reason: str, text: str) -> None:
