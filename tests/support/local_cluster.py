@@ -32,7 +32,7 @@ ENVIRONMENTS = "/apis/footplate.dev/v1alpha1/namespaces/default/environments"
 CORE = "/api/v1/namespaces/default"
 ENDED = ("Completed", "Failed", "Canceled")
 SECONDS = 60.0
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.1
 _AWAY_SECONDS = 20.0
 _MERGE = "application/merge-patch+json"
 
