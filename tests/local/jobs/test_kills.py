@@ -208,13 +208,16 @@ def _kill_in_every_phase(
     web.files["/data"] = b"data"
     web.gate.clear()
     inputs = [{"name": "data", "uri": f"{web.url}/data"}]
-    cluster.apply(environment("slow", slow_package(tmp_path)))
-    job = Job(cluster, tmp_path, "phases", environment={"name": "slow"}, image=None, inputs=inputs).start()
-
-    cluster.wait("the environment is being built", (tmp_path / "building").exists)
-    cluster.phase(job.name, "Preparing")
-    kill(cluster, victims)
-    (tmp_path / "built").touch()
+    builds = len(victims) != 1 or victims == ["operator"]  # a build takes long, and the others' part in it is small
+    if builds:
+        cluster.apply(environment("slow", slow_package(tmp_path)))
+        job = Job(cluster, tmp_path, "phases", environment={"name": "slow"}, image=None, inputs=inputs).start()
+        cluster.wait("the environment is being built", (tmp_path / "building").exists)
+        cluster.phase(job.name, "Preparing")
+        kill(cluster, victims)
+        (tmp_path / "built").touch()
+    else:
+        job = Job(cluster, tmp_path, "phases", inputs=inputs).start()
 
     cluster.wait("the input is being fetched", lambda: web.ranges)
     cluster.phase(job.name, "Scaling")
@@ -233,7 +236,7 @@ def _kill_in_every_phase(
     kill(cluster, victims)
     cluster.wait("its pods are cleaned up", lambda: not cluster.pods(job.name))
     job.has_ended_undisturbed(made)
-    assert list(made.of("environment-build-").values()) == [1]
+    assert list(made.of("environment-build-").values()) == [1] * builds
 
 
 def parent_of(pid: int) -> int:
@@ -309,6 +312,7 @@ def test_the_supervisor(cluster: LocalCluster, made: MadePods, tmp_path: Path, o
     before = cluster.pids()
     for name in ("supervisor", *others):
         os.kill(before[name], signal.SIGKILL)
+    cluster.wait("the supervisor is gone", lambda: not alive(before["supervisor"]))
     cluster.up()
     after = cluster.pids()
     assert set(after) == {"supervisor", *SERVICES}
