@@ -107,7 +107,8 @@ def first_failure(pods: Iterable[PodView], lost: frozenset[str]) -> Diagnosis | 
 
     Times are whole seconds: within one, a replica whose pod is deleted is not the cause but was stopped because of it,
     and of the others the launchers know the time better. A program that took its launcher with it has no such time
-    and comes first: replicas that only lost their peer end by themselves. `lost` are the names of the pods among them that no longer exist.
+    and comes first: replicas that only lost their peer end by themselves. `lost` are the names of
+    the pods among them that no longer exist.
     """
     latest = datetime.max.replace(tzinfo=UTC)
     found = [
