@@ -312,7 +312,7 @@ def test_the_supervisor(cluster: LocalCluster, made: MadePods, tmp_path: Path, o
     before = cluster.pids()
     for name in ("supervisor", *others):
         os.kill(before[name], signal.SIGKILL)
-    cluster.wait("the supervisor is gone", lambda: not alive(before["supervisor"]))
+    cluster.wait("the supervisor is gone", lambda: "supervisor" not in cluster.pids())
     cluster.up()
     after = cluster.pids()
     assert set(after) == {"supervisor", *SERVICES}
