@@ -1,6 +1,6 @@
 """Learn to read handwritten digits: scikit-learn's 1,797 bundled images, a small neural network, one line an epoch.
 
-Runs as a Footplate job, and as it is on a laptop: ``pip install footplate scikit-learn && python train.py``.
+Runs as a Footplate job, and as it is on a laptop: ``python train.py``.
 """
 
 import argparse
