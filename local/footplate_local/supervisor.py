@@ -3,8 +3,8 @@
 Three services: the API server, the node, and the operator. A service that needs a file (the kubeconfig that the API
 server writes, the settings that `footplate local up` writes) is started once it is there. One that ends is started
 again after a delay that doubles from 0.2 s to 10 s until it has run for a while. SIGTERM ends all, the operator first
-and the API server last. What a killed predecessor left running is ended before anything starts: two API servers must never
-share a database.
+and the API server last. What a killed predecessor left running is ended before anything starts: two API servers must
+never share a database.
 """
 
 from __future__ import annotations
