@@ -27,7 +27,9 @@ def reasons_in_code() -> set[str]:
             wanted = list(node.args[:2]) if name in ("phase", "stalled", "Waiting") else []
             wanted += [k.value for k in node.keywords if k.arg == "reason"]
             found |= {
-                n.value for n in wanted if isinstance(n, ast.Constant) and isinstance(n.value, str) and n.value.isalpha()
+                n.value
+                for n in wanted
+                if isinstance(n, ast.Constant) and isinstance(n.value, str) and n.value.isalpha()
             }
     return found
 
