@@ -5,6 +5,7 @@ Runs as a Footplate job of any number of nodes and processes, and alone on a lap
 """
 
 import argparse
+import gc
 import json
 import os
 import socket
@@ -33,6 +34,17 @@ def join_group():
         dist.init_process_group(backend)
     else:
         dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+
+
+def leave_group(model):
+    """Ends the group in order on all ranks: what holds on to it goes first, and none leaves while another still talks.
+
+    A group that is left to the interpreter's exit may end the process with SIGABRT, when its threads outlive it.
+    """
+    dist.barrier()
+    model.reducer = None  # DistributedDataParallel keeps the group alive through it
+    gc.collect()
+    dist.destroy_process_group()
 
 
 def load():
@@ -120,7 +132,7 @@ def main():
         (OUTPUTS / "report.json").write_text(json.dumps(report, indent=2) + "\n")
         print("wrote outputs/checkpoint.pt and outputs/report.json", flush=True)
     print(f"rank {rank} trained on {len(sampler)} images an epoch", flush=True)
-    dist.destroy_process_group()
+    leave_group(model)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A job against a small model of a cluster in which the operator may die between any two calls.
 
-The model keeps what the API server keeps (the job's status, the pods) and forgets what an operator keeps in memory (which
-pods it saw being deleted). Pods move on by themselves, in any order.
+The model keeps what the API server keeps (the job's status, the pods) and forgets what an operator keeps in memory
+(which pods it saw being deleted). Pods move on by themselves, in any order.
 """
 
 from __future__ import annotations
