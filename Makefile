@@ -21,7 +21,7 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(LOCAL)  ## train on real data on an embedded cluster, from nothing to a summary
-	@$(BIN)/footplate run examples/digits
+	@env -u KUBECONFIG $(BIN)/footplate run examples/digits  # the embedded cluster, whatever the shell points at
 
 test: $(TEST)  ## run all tests
 	$(PYTEST) -n 4
