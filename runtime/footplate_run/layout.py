@@ -21,7 +21,6 @@ DEFAULT_TERMINATION_LOG = "/dev/termination-log"
 TERMINATION_LOG_LIMIT = 4096  # bytes; Kubernetes: Determine the Reason for Pod Failure
 
 # Paths relative to the root.
-BIN = "bin"
 LAUNCHER = "bin/footplate-run.pyz"
 LAUNCH = "launch/launch.json"  # the mounted ConfigMap
 CODE = "code"  # the program's working directory; code/outputs and code/logs are links

@@ -6,7 +6,6 @@ The formats of the files named here are described in docs/architecture.md, "Cont
 from __future__ import annotations
 
 from footplate_run.layout import (
-    BIN,
     CODE,
     CONSOLE,
     DEFAULT_ROOT,
@@ -33,7 +32,6 @@ from footplate_run.layout import (
 
 __all__ = [
     "AGENT_PORT",
-    "BIN",
     "CODE",
     "CONSOLE",
     "DEFAULT_ROOT",

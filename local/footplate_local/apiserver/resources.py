@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footplate_local.apiserver import names
-from footplate_local.apiserver.errors import FieldError, Subject
+from footplate_local.apiserver.errors import FieldError
 from footplate_local.apiserver.storage import ObjectKey
 
 JSON = dict[str, Any]
@@ -113,9 +113,6 @@ class ResourceType:
 
     def key(self, namespace: str, name: str) -> ObjectKey:
         return ObjectKey(self.resource, namespace if self.namespaced else "", name)
-
-    def subject(self, name: str) -> Subject:
-        return Subject(self.group, self.kind, name)
 
     def shown(self, obj: JSON) -> JSON:
         """A stored object as this version shows it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from footplate.api.environment import Environment
 from footplate.constants import CONTAINER_BUILD
 from footplate.engine.keys import Key
-from footplate.jobs.observe import owner_of
+from footplate.jobs.observe import owner_of, termination_report
 
 Json = Mapping[str, Any]
 
@@ -71,7 +70,7 @@ def build_pod_view(body: Json) -> BuildPodView:
         owner=Key(owner["kind"], namespace, owner["name"]) if owner else None,
         phase=status.get("phase", "Pending"),
         message=status.get("message") or details.get("message") or details.get("reason") or "",
-        result=_result(details.get("message", "")),
+        result=termination_report(details.get("message", "")),
         deleting="deletionTimestamp" in metadata,
         disrupted=_disrupted(status),
     )
@@ -82,11 +81,3 @@ def _disrupted(status: Json) -> bool:
     conditions = status.get("conditions") or ()
     told = any(c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in conditions)
     return told and status.get("reason") != "Evicted"
-
-
-def _result(message: str) -> Json:
-    try:
-        value = json.loads(message)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from footplate.api.conditions import COMPLETE, NOT_RESPONDING, RUNNING
 from footplate.api.phases import Phase
@@ -23,15 +24,15 @@ def judge(scene: Scene) -> Plan:
     spec = scene.job.spec
     if _all_done(scene):
         return _complete(scene)
-    ended_well = _programs_ended_well(scene)
-    if not ended_well:
+    well = _programs_ended_well(scene)
+    if not well:
         if spec.cancel:
             return _stop(scene, Cause.CANCELED)
         if spec.suspend:
             return _stop(scene, Cause.SUSPENDED)
     failure = first_failure(scene.pods, scene.gone)
     until = failure.time if failure and failure.time else scene.now
-    if not ended_well and deadline.timeout_in(scene.job, until) <= 0:
+    if not well and deadline.timeout_in(scene.job, until) <= 0:
         return _stop(scene, Cause.TIMEOUT)  # the pods that it deletes fail later than this, and are not the cause
     if failure is not None:
         return _stop_for(scene, failure)
@@ -44,7 +45,7 @@ def judge(scene: Scene) -> Plan:
             Diagnosis(Cause.NODE_LOST, f"the pod of {vanished[0]} is no longer there", vanished[0], time=scene.now),
         )
     if _all_started(scene):
-        return _finalizing(scene) if ended_well else _running(scene)
+        return _finalizing(scene) if well else _running(scene)
     return _starting(scene)
 
 
@@ -154,9 +155,7 @@ def close_failed(scene: Scene, failure: Diagnosis) -> Plan:
 def _with_note(failure: Diagnosis, note: str) -> Diagnosis:
     """The note belongs to the first line: what follows it are the program's last lines."""
     first, newline, rest = failure.message.partition("\n")
-    return Diagnosis(
-        failure.cause, f"{first} ({note}){newline}{rest}", failure.replica, failure.exit_code, failure.node
-    )
+    return replace(failure, message=f"{first} ({note}){newline}{rest}")
 
 
 def _starting(scene: Scene) -> Plan:

@@ -43,11 +43,16 @@ class ContainerView:
 
     def report(self) -> Json:
         """The termination message as the JSON object that our programs write, or {} when it is none."""
-        try:
-            value = json.loads(self.message)
-        except ValueError:
-            return {}
-        return value if isinstance(value, dict) else {}
+        return termination_report(self.message)
+
+
+def termination_report(message: str) -> Json:
+    """A termination message as the JSON object that our programs write, or {} when it is none."""
+    try:
+        value = json.loads(message)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 WAITING = ContainerView("waiting")
@@ -101,7 +106,6 @@ class AgentStatus:
     pending_files: int = 0
     pending_bytes: int = 0
     last_activity: datetime | None = None
-    last_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,5 +226,4 @@ def agent_status(body: Json) -> AgentStatus:
         pending_files=pending.get("files", 0),
         pending_bytes=pending.get("bytes", 0),
         last_activity=parse_time(body.get("lastActivityTime")),
-        last_error=body.get("lastError"),
     )

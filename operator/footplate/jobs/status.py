@@ -18,7 +18,7 @@ from footplate.api.training_job_status import (
     UsedEnvironment,
     UsedSource,
 )
-from footplate.jobs.diagnosis import Diagnosis, succeeded
+from footplate.jobs.diagnosis import Diagnosis, outputs_complete
 from footplate.jobs.observe import AgentStatus, EnvironmentImage, Json, PodView
 from footplate_runtime.contract import MAX_STATUS_METRICS
 
@@ -164,7 +164,7 @@ class StatusEditor:
                 }
             )
         )
-        missing = [p for p in pods if not succeeded(p) and not _complete(p)]
+        missing = [p for p in pods if not outputs_complete(p)]
         if missing:
             named = ", ".join(str(p.replica) for p in missing)
             return self.condition(OUTPUTS_PERSISTED, False, "Incomplete", f"no complete manifest of {named}")
@@ -175,12 +175,8 @@ class StatusEditor:
         return self
 
 
-def _complete(pod: PodView) -> bool:
-    return pod.agent.terminated and pod.agent.report().get("complete") is True
-
-
 def _column(values: Mapping[str, MetricValue]) -> str | None:
-    """`loss=0.31`: of the newest values, the one named first in the alphabet that is not a mere counter."""
+    """`loss=0.31` when there is a loss; else, of the newest values, the one named first in the alphabet."""
     newest = max(values.items(), key=lambda item: (item[1].time is not None, item[1].time), default=None)
     if newest is None:
         return None
