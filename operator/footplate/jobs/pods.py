@@ -129,6 +129,9 @@ def _fetch(job: TrainingJob, replica: Replica, attempt: int, context: Context) -
 
 def _agent(job: TrainingJob, replica: Replica, attempt: int, context: Context) -> Manifest:
     container = _runtime_container(job, replica, attempt, context, CONTAINER_AGENT, memory="128Mi")
+    # A program may end before the agent's Python has started: SIGTERM must wait for it, not end it. The agent takes
+    # the signal by sigwait; until then it is blocked from the first process on (coreutils: env).
+    container["command"] = ["env", "--block-signal=TERM", *container["command"]]
     container["restartPolicy"] = "Always"  # Kubernetes: Sidecar Containers
     container["ports"] = [{"name": "agent", "containerPort": contract.AGENT_PORT}]
     return container
