@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from footplate_local.apiserver.faults import Faults, Request
+from footplate_local.apiserver.http.faults import Faults, Request
 from footplate_local.apiserver.server import ApiServer
 
 T = TypeVar("T")

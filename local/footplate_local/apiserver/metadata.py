@@ -13,7 +13,7 @@ from footplate_local.apiserver.errors import (
     required,
     type_invalid,
 )
-from footplate_local.apiserver.resources import ResourceType
+from footplate_local.apiserver.kinds.registry import ResourceType
 
 JSON = dict[str, Any]
 ANNOTATIONS_LIMIT = 256 * 1024

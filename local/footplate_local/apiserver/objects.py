@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from footplate_local.apiserver import errors, fields, metadata, names, pods
-from footplate_local.apiserver.definitions import CLEANUP_FINALIZER
-from footplate_local.apiserver.definitions import RESOURCE as DEFINITIONS
-from footplate_local.apiserver.resources import Registry, ResourceType
-from footplate_local.apiserver.storage import ObjectKey, Storage
+from footplate_local.apiserver import errors, metadata, names
+from footplate_local.apiserver.kinds import pods
+from footplate_local.apiserver.kinds.definitions import CLEANUP_FINALIZER
+from footplate_local.apiserver.kinds.definitions import RESOURCE as DEFINITIONS
+from footplate_local.apiserver.kinds.registry import Registry, ResourceType
+from footplate_local.apiserver.patching import fields
+from footplate_local.apiserver.storage.model import ObjectKey, Storage
 
 JSON = dict[str, Any]
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"

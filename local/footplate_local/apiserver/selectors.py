@@ -8,7 +8,7 @@ from typing import Any
 
 from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import bad_request
-from footplate_local.apiserver.resources import ResourceType
+from footplate_local.apiserver.kinds.registry import ResourceType
 
 JSON = dict[str, Any]
 Labels = Mapping[str, str]

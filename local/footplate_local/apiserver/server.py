@@ -21,15 +21,17 @@ from typing import Any
 from aiohttp import web
 
 from footplate_local import kubeconfig
-from footplate_local.apiserver import definitions, metadata, tls
-from footplate_local.apiserver.api import ResourceApi
-from footplate_local.apiserver.builtins import builtin_types
-from footplate_local.apiserver.collector import Collector
-from footplate_local.apiserver.faults import Faults, Request
-from footplate_local.apiserver.http import Handler
+from footplate_local.apiserver import metadata, tls
+from footplate_local.apiserver.controllers.collector import Collector
+from footplate_local.apiserver.http.faults import Faults, Request
+from footplate_local.apiserver.http.handler import Handler
+from footplate_local.apiserver.http.verbs import ResourceApi
+from footplate_local.apiserver.kinds import definitions
+from footplate_local.apiserver.kinds.builtins import builtin_types
+from footplate_local.apiserver.kinds.registry import Registry
 from footplate_local.apiserver.objects import Objects, Writing
-from footplate_local.apiserver.resources import Registry
-from footplate_local.apiserver.storage import HISTORY, Change, SqliteStorage
+from footplate_local.apiserver.storage.model import Change
+from footplate_local.apiserver.storage.sqlite import HISTORY, SqliteStorage
 
 _LOG = logging.getLogger(__name__)
 FIRST_NAMESPACES = ("default", "kube-system", "footplate-system")

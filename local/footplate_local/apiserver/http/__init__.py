@@ -1,0 +1,1 @@
+"""From a request to an answer: verbs, watches, discovery, OpenAPI, and what tests ask to go wrong."""

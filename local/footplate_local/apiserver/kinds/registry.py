@@ -1,0 +1,183 @@
+"""The kinds that are served: what each is called, where it is stored, and what is special about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from footplate_local.apiserver import names
+from footplate_local.apiserver.errors import FieldError
+from footplate_local.apiserver.storage.model import ObjectKey
+
+JSON = dict[str, Any]
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+class Strategy:
+    """What is special about a kind. The base class is a kind with nothing special.
+
+    Methods that prepare may change the object they are given; those that validate only look.
+    """
+
+    counts_generation = False
+    """Whether metadata.generation starts at 1 and rises when anything but metadata and status changes."""
+
+    def unknown_fields(self, obj: JSON) -> list[str]:
+        """Paths of fields that the kind does not have (for fieldValidation=Strict and Warn)."""
+        return []
+
+    def prepare(self, obj: JSON, old: JSON | None) -> None:
+        """Prune and default an object that came in; `old` is None on creation."""
+
+    def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
+        return []
+
+    def name_errors(self, name: str) -> list[str]:
+        """Sentences about a name that this kind does not allow."""
+        return names.subdomain(name)
+
+    def to_version(self, obj: JSON, version: str) -> JSON:
+        """The object as a version of the API shows it; may return `obj` itself."""
+        return obj
+
+    def from_version(self, obj: JSON, version: str) -> JSON:
+        """An incoming object as it is stored; may return `obj` itself."""
+        return obj
+
+    def field_values(self, obj: JSON) -> dict[str, str]:
+        """The values that field selectors may name, beside metadata.name and metadata.namespace."""
+        return {}
+
+    def selectable(self) -> Iterable[str]:
+        return self.field_values({"metadata": {}}).keys()
+
+
+@dataclass(frozen=True, slots=True)
+class ScalePaths:
+    spec_replicas: str
+    status_replicas: str
+    selector: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of `kubectl get` as a CRD declares it."""
+
+    name: str
+    type: str
+    json_path: str
+    format: str = ""
+    description: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """One kind in one version of its group."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    singular: str = ""
+    list_kind: str = ""
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    subresources: tuple[str, ...] = ()
+    scale: ScalePaths | None = None
+    columns: tuple[Column, ...] = ()
+    custom: bool = False
+    stored_in: str = ""
+    """The resource it shares its objects with, when other versions or groups show the same ones."""
+    storage_version: str = ""
+    strategy: Strategy = field(default_factory=Strategy)
+    schema: JSON | None = None
+    """The OpenAPI schema of a custom kind."""
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def resource(self) -> str:
+        """The name its objects are stored under."""
+        return self.stored_in or (f"{self.plural}.{self.group}" if self.group else self.plural)
+
+    @property
+    def list_name(self) -> str:
+        return self.list_kind or f"{self.kind}List"
+
+    def key(self, namespace: str, name: str) -> ObjectKey:
+        return ObjectKey(self.resource, namespace if self.namespaced else "", name)
+
+    def shown(self, obj: JSON) -> JSON:
+        """A stored object as this version shows it."""
+        shown = self.strategy.to_version(obj, self.version)
+        if shown.get("apiVersion") != self.api_version:
+            shown = {**shown, "apiVersion": self.api_version}
+        return shown
+
+
+class Registry:
+    """All kinds that are served now."""
+
+    def __init__(self, builtin: Sequence[ResourceType]) -> None:
+        self._builtin = tuple(builtin)
+        self._custom: dict[str, tuple[ResourceType, ...]] = {}
+        self._index()
+
+    def _index(self) -> None:
+        self._types = [*self._builtin, *(kind for kinds in self._custom.values() for kind in kinds)]
+        self._by_path = {(kind.group, kind.version, kind.plural): kind for kind in self._types}
+        self._by_kind = {(kind.api_version, kind.kind): kind for kind in self._types}
+        self._by_resource: dict[str, ResourceType] = {}
+        for kind in self._types:
+            self._by_resource.setdefault(kind.resource, kind)
+
+    def set_custom(self, definition: str, kinds: Sequence[ResourceType]) -> None:
+        """Serve the kinds of a CustomResourceDefinition (none: no longer)."""
+        if kinds:
+            self._custom[definition] = tuple(kinds)
+        else:
+            self._custom.pop(definition, None)
+        self._index()
+
+    def find(self, group: str, version: str, plural: str) -> ResourceType | None:
+        return self._by_path.get((group, version, plural))
+
+    def of_kind(self, api_version: str, kind: str) -> ResourceType | None:
+        return self._by_kind.get((api_version, kind))
+
+    def of_resource(self, resource: str) -> ResourceType | None:
+        """A kind that shows the objects stored under a name."""
+        return self._by_resource.get(resource)
+
+    def types(self) -> list[ResourceType]:
+        return list(self._types)
+
+    def stored_types(self) -> list[ResourceType]:
+        """One kind for each place where objects are stored."""
+        return list(self._by_resource.values())
+
+    def groups(self) -> dict[str, list[str]]:
+        """Groups with their versions, the preferred one first, in order of appearance; the core group is ''."""
+        found: dict[str, list[str]] = {}
+        for kind in self._types:
+            versions = found.setdefault(kind.group, [])
+            if kind.version not in versions:
+                versions.append(kind.version)
+        return {group: sorted(versions, key=version_rank) for group, versions in found.items()}
+
+
+def version_rank(version: str) -> tuple[int, int, int, str]:
+    """Order of versions (Kubernetes: CRD versioning): v2, v1, v1beta1, v1alpha1, then anything else."""
+    match = names.API_VERSION.fullmatch(version)
+    if match is None:
+        return (3, 0, 0, version)
+    major, stage, minor = match.groups()
+    rank = {None: 0, "beta": 1, "alpha": 2}[stage]
+    return (rank, -int(major), -int(minor or 0), version)

@@ -1,0 +1,1 @@
+"""Versioned objects, their history and pages of them."""
