@@ -1,93 +1,198 @@
-"""Label and field selectors (apimachinery pkg/labels and pkg/fields)."""
+"""Label and field selectors: what of a list or a watch is asked for.
+
+Sources: apimachinery pkg/labels/selector.go (grammar, lexer and errors) and pkg/fields/selector.go.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from footplate_local.apiserver import names
-from footplate_local.apiserver.errors import bad_request
+from footplate_local.apiserver.errors import StatusError, bad_request
 from footplate_local.apiserver.kinds.registry import ResourceType
 
 JSON = dict[str, Any]
 Labels = Mapping[str, str]
 Match = Callable[[JSON], bool]
 
-_SET = re.compile(r"([^\s,=!()]+)\s+(in|notin)\s*\(([^()]*)\)")
-_EQUAL = re.compile(r"([^\s,=!()]+)\s*(==|=|!=)\s*([^\s,=!()]*)")
-_GREATER = re.compile(r"([^\s,=!()<>]+)\s*([<>])\s*(-?\d+)")
-_EXISTS = re.compile(r"(!?)\s*([^\s,=!()<>]+)")
+_TOKEN = re.compile(r"[ \t\r\n]*(?:(?P<symbol>[=!()<>,]+)|(?P<word>[^=!()<>, \t\r\n]+))")
+_SYMBOLS = ("!=", "==", "=", "!", "(", ")", ",", ">", "<")
+_OPERATORS = ("=", "==", "!=", "in", "notin", ">", "<")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
-def _terms(selector: str) -> list[str]:
-    """Split at the commas that are not inside parentheses."""
-    return [term.strip() for term in re.split(r",(?![^()]*\))", selector)]
+class _Unreadable(Exception):
+    """A selector does not follow the grammar; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One condition on one label. `operator` is one of the binary ones, "exists" or "!"."""
+
+    key: str
+    operator: str
+    values: frozenset[str] = frozenset()
+
+    def matches(self, labels: Labels) -> bool:
+        value = labels.get(self.key)
+        match self.operator:
+            case "exists":
+                return value is not None
+            case "!":
+                return value is None
+            case "=" | "==" | "in":
+                return value in self.values
+            case "!=" | "notin":
+                return value not in self.values
+        if value is None or not _INTEGER.fullmatch(value):
+            return False
+        (bound,) = self.values
+        return int(value) > int(bound) if self.operator == ">" else int(value) < int(bound)
+
+
+def _tokens(selector: str) -> Iterator[str]:
+    """The words and symbols of a selector; of symbols that touch, the longest one that is known comes first."""
+    position = 0
+    while match := _TOKEN.match(selector, position):
+        if match["word"]:
+            yield match["word"]
+        else:
+            run = match["symbol"]
+            while run:
+                symbol = next(item for item in _SYMBOLS if run.startswith(item))
+                yield symbol
+                run = run[len(symbol) :]
+        position = match.end()
+
+
+class _Parser:
+    """A recursive descent over the tokens; "" stands after the last one."""
+
+    def __init__(self, selector: str) -> None:
+        self._left = [*_tokens(selector), ""]
+
+    def requirements(self) -> list[Requirement]:
+        found: list[Requirement] = []
+        while self._left[0]:
+            found.append(self._requirement())
+            separator = self._take()
+            if not separator:
+                break
+            if separator != ",":
+                raise _Unreadable(f"found '{separator}', expected: ',' or 'end of string'")
+            if not self._word_next() and self._left[0] != "!":
+                raise _Unreadable(f"found '{self._left[0]}', expected: identifier after ','")
+        return found
+
+    def _take(self) -> str:
+        return self._left.pop(0) if len(self._left) > 1 else ""
+
+    def _word_next(self) -> bool:
+        return self._left[0] not in ("", *_SYMBOLS)
+
+    def _requirement(self) -> Requirement:
+        negated = self._left[0] == "!"
+        if negated:
+            self._take()
+        if not self._word_next():
+            expected = "identifier" if negated else "!, identifier, or 'end of string'"
+            raise _Unreadable(f"found '{self._left[0]}', expected: {expected}")
+        key = self._take()
+        _check("key", key, names.label_key(key))
+        if self._left[0] in ("", ","):
+            return Requirement(key, "!" if negated else "exists")
+        if negated:
+            raise _Unreadable(f"found '{self._left[0]}', expected: ',' or 'end of string'")
+        operator = self._take()
+        if operator not in _OPERATORS:
+            raise _Unreadable(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
+        values = self._values() if operator in ("in", "notin") else {self._value()}
+        for value in values:
+            if operator in "<>" and not _INTEGER.fullmatch(value):
+                raise _Unreadable("for 'Gt', 'Lt' operators, the value must be an integer")
+            _check("value", value, names.label_value(value))
+        return Requirement(key, operator, frozenset(values))
+
+    def _value(self) -> str:
+        if self._left[0] in ("", ","):
+            return ""
+        if not self._word_next():
+            raise _Unreadable(f"found '{self._left[0]}', expected: identifier")
+        return self._take()
+
+    def _values(self) -> set[str]:
+        """`(a,b)`; an empty place between commas or parentheses is the empty value."""
+        if (opening := self._take()) != "(":
+            raise _Unreadable(f"found '{opening}', expected: '('")
+        found = set()
+        while True:
+            found.add(self._take() if self._word_next() else "")
+            match self._take():
+                case ")":
+                    return found
+                case ",":
+                    continue
+                case other:
+                    raise _Unreadable(f"found '{other}', expected: ',' or ')'")
+
+
+def _check(what: str, text: str, problems: list[str]) -> None:
+    if problems:
+        raise _Unreadable(f"{what} {text!r}: {'; '.join(problems)}")
 
 
 def label_matcher(selector: str) -> Callable[[Labels], bool]:
     """A function of an object's labels. Raises StatusError 400 on a selector that cannot be read."""
-    tests = [_label_test(term, selector) for term in _terms(selector)] if selector.strip() else []
-    return lambda labels: all(test(labels) for test in tests)
+    try:
+        requirements = _Parser(selector).requirements()
+    except _Unreadable as error:
+        raise bad_request(f"unable to parse requirement: {error}") from error
+    return lambda labels: all(requirement.matches(labels) for requirement in requirements)
 
 
-def _label_test(term: str, selector: str) -> Callable[[Labels], bool]:
-    if match := _SET.fullmatch(term):
-        key, operator, inner = match.groups()
-        _check_key(key, selector)
-        values = {value.strip() for value in inner.split(",")}
-        if operator == "in":
-            return lambda labels: labels.get(key) in values
-        return lambda labels: labels.get(key) not in values
-    if match := _GREATER.fullmatch(term):
-        key, operator, bound = match.groups()
-        _check_key(key, selector)
-        return lambda labels: _compare(labels.get(key), operator, int(bound))
-    if match := _EQUAL.fullmatch(term):
-        key, operator, wanted = match.groups()
-        _check_key(key, selector)
-        if problems := names.label_value(wanted):
-            raise _unreadable(selector, problems[0])
-        if operator == "!=":
-            return lambda labels: labels.get(key) != wanted
-        return lambda labels: labels.get(key) == wanted
-    if match := _EXISTS.fullmatch(term):
-        negated, key = match.groups()
-        _check_key(key, selector)
-        return (lambda labels: key not in labels) if negated else (lambda labels: key in labels)
-    raise _unreadable(selector, f"found {term!r}, expected a requirement like a=b, a!=b, a in (b,c) or !a")
+@dataclass(frozen=True, slots=True)
+class FieldTerm:
+    """`path=value`, or `path!=value` when `equal` is false."""
+
+    path: str
+    value: str
+    equal: bool
 
 
-def _compare(value: str | None, operator: str, bound: int) -> bool:
-    if value is None or not re.fullmatch(r"-?\d+", value):
-        return False
-    return int(value) > bound if operator == ">" else int(value) < bound
+def field_terms(selector: str) -> list[FieldTerm]:
+    """The terms of a field selector. Raises StatusError 400."""
+    found = []
+    for term in filter(None, re.findall(r"(?:\\.|[^,\\])*\\?", selector, re.DOTALL)):
+        match = re.fullmatch(r"(.*?)(!=|==|=)(.*)", term, re.DOTALL)
+        if match is None:
+            raise bad_request(f"invalid selector: '{selector}'; can't understand '{term}'")
+        path, operator, value = match.groups()
+        found.append(FieldTerm(path, _unescaped(value), operator != "!="))
+    return found
 
 
-def _check_key(key: str, selector: str) -> None:
-    if problems := names.label_key(key):
-        raise _unreadable(selector, f"key {key!r}: {problems[0]}")
-
-
-def _unreadable(selector: str, why: str) -> Exception:
-    return bad_request(f"unable to parse requirement in the selector {selector!r}: {why}")
+def _unescaped(value: str) -> str:
+    plain = re.sub(r"\\[\\,=]", "", value)
+    if "\\" in plain:
+        sequence = plain[plain.index("\\") :][:2]
+        raise bad_request(f"invalid field selector: invalid escape sequence: {sequence}")
+    if "=" in plain:
+        raise bad_request("invalid field selector: unescaped character in value: 61")
+    return re.sub(r"\\([\\,=])", r"\1", value)
 
 
 def field_matcher(kind: ResourceType, selector: str) -> Match:
     """A function of an object. Raises StatusError 400 on a field that the kind has no selector for."""
-    selectable = {"metadata.name", "metadata.namespace", *kind.strategy.selectable()}
-    wanted: list[tuple[str, str, bool]] = []
-    for term in filter(None, _terms(selector)):
-        match = re.fullmatch(r"([^=!]+)(==|=|!=)(.*)", term)
-        if match is None:
-            raise bad_request(f"invalid field selector {selector!r}: cannot understand {term!r}")
-        path, operator, value = match.groups()
-        if path not in selectable:
-            raise bad_request(
-                f"Unable to find {kind.api_version}, Resource={kind.plural} that match field selector {selector!r}: "
-                f"field label not supported: {path}"
-            )
-        wanted.append((path, re.sub(r"\\([\\,=])", r"\1", value), operator != "!="))
+    terms = field_terms(selector)
+    selectable = {"metadata.name", *kind.strategy.selectable()}
+    if kind.namespaced or not kind.custom:  # built-in kinds know the label everywhere: it is empty on most
+        selectable.add("metadata.namespace")
+    for term in terms:
+        if term.path not in selectable:
+            raise _not_selectable(kind, term.path)
 
     def matches(obj: JSON) -> bool:
         meta = obj["metadata"]
@@ -96,15 +201,21 @@ def field_matcher(kind: ResourceType, selector: str) -> Match:
             "metadata.namespace": meta.get("namespace", ""),
             **kind.strategy.field_values(obj),
         }
-        return all((values.get(path, "") == value) is equal for path, value, equal in wanted)
+        return all((values.get(term.path, "") == term.value) is term.equal for term in terms)
 
     return matches
 
 
+def _not_selectable(kind: ResourceType, path: str) -> StatusError:
+    if not kind.custom and not tuple(kind.strategy.selectable()):
+        return bad_request(f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"')
+    return bad_request(f"field label not supported: {path}")
+
+
 def matcher(kind: ResourceType, labels: str, fields: str) -> Match | None:
-    """Both selectors as one function of an object, or None when everything matches."""
+    """Both selectors as one function of an object, or None when everything matches. Raises StatusError 400."""
     by_label = label_matcher(labels) if labels.strip() else None
-    by_field = field_matcher(kind, fields) if fields.strip() else None
+    by_field = field_matcher(kind, fields) if fields else None
     if by_label is None:
         return by_field
     if by_field is None:
