@@ -60,7 +60,9 @@ def registry_for(server: ApiServerInThread) -> kopf.OperatorRegistry:
 class OperatorInThread:
     """`with OperatorInThread(registry, namespaces=["team-a"]): …`; all ends with the block."""
 
-    def __init__(self, registry: kopf.OperatorRegistry, settings: kopf.OperatorSettings | None = None, **options: Any):
+    def __init__(
+        self, registry: kopf.OperatorRegistry, settings: kopf.OperatorSettings | None = None, **options: Any
+    ) -> None:
         """`options` go to kopf.operator; without peering unless they say otherwise."""
         self.settings = settings or kopf.OperatorSettings()
         self.settings.process.ultimate_exiting_timeout = None  # it would kill the tests' process
@@ -74,7 +76,9 @@ class OperatorInThread:
         assert self._ready.wait(SECONDS), "the operator does not start"
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join(SECONDS)
         assert not self._thread.is_alive(), "the operator does not end"
@@ -95,7 +99,9 @@ class OperatorProcess:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.kill()
 
     def start(self) -> None:

@@ -36,7 +36,7 @@ def note(*words):
 
 @kopf.on.startup()
 def configure(settings, **_):
-    settings.posting.level = 10
+    settings.posting.loggers = True
     settings.persistence.finalizer = "animals.example.com/finalizer"
     settings.persistence.progress_storage = kopf.StatusProgressStorage(field="status.progress")
 
