@@ -75,9 +75,7 @@ class OperatorInThread:
         assert self._ready.wait(SECONDS), "the operator does not start"
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join(SECONDS)
         assert not self._thread.is_alive(), "the operator does not end"
@@ -98,9 +96,7 @@ class OperatorProcess:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
 
     def start(self) -> None:
