@@ -95,6 +95,11 @@ def bad_request(message: str) -> StatusError:
     return StatusError(400, "BadRequest", message)
 
 
+def undecodable(kind: str, version: str, why: str) -> StatusError:
+    """400: the body cannot be read as an object of its kind."""
+    return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
+
+
 def gone(message: str) -> StatusError:
     """410: the history needed for this answer is no longer kept; clients list again."""
     return StatusError(410, "Expired", message)

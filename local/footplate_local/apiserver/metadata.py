@@ -37,30 +37,6 @@ def tidy(meta: JSON) -> None:
             del meta[key]
 
 
-def unknown(meta: JSON) -> list[str]:
-    return [f"metadata.{key}" for key in meta if key not in _KNOWN]
-
-
-def type_errors(meta: JSON) -> list[str]:
-    """Fields of a wrong JSON type, as sentences; such an object cannot even be decoded."""
-    wrong = []
-    for key in ("labels", "annotations"):
-        value = meta.get(key)
-        if value is None:
-            continue
-        if not isinstance(value, dict):
-            wrong.append(f"metadata.{key} must be an object of strings")
-        elif bad := [name for name, text in value.items() if not isinstance(text, str | None)]:
-            wrong.append(f"metadata.{key}.{bad[0]} must be a string")
-    for key in ("ownerReferences", "finalizers", "managedFields"):
-        if not isinstance(meta.get(key), list | None):
-            wrong.append(f"metadata.{key} must be a list")
-    for key in ("name", "generateName", "namespace", "uid", "resourceVersion"):
-        if not isinstance(meta.get(key), str | None):
-            wrong.append(f"metadata.{key} must be a string")
-    return wrong
-
-
 def keep_system_fields(meta: JSON, old: JSON) -> None:
     """On an update: what only the server sets is as it was; a uid that the client names must agree (checked before)."""
     for key in _SYSTEM:

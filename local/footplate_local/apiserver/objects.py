@@ -70,8 +70,8 @@ class Objects:
 
     def create(self, kind: ResourceType, namespace: str, body: JSON, writing: Writing) -> JSON:
         """Create an object; returns it as stored. Raises StatusError."""
-        obj = copy.deepcopy(body)
-        meta = self._accept(kind, namespace, obj, writing)
+        obj = self._accept(kind, namespace, copy.deepcopy(body), writing)
+        meta = obj["metadata"]
         if meta.get("resourceVersion"):
             raise errors.bad_request("resourceVersion should not be set on objects to be created")
         self._check_namespace(kind, namespace)
@@ -92,15 +92,11 @@ class Objects:
         return self._put(kind, obj, writing)
 
     def _accept(self, kind: ResourceType, namespace: str, obj: JSON, writing: Writing) -> JSON:
-        """Check what can be said before anything is looked up; returns the metadata."""
+        """The object as its kind can hold it, after all that can be said before anything is looked up."""
         self._check_type(kind, obj)
-        if "metadata" not in obj or obj["metadata"] is None:
-            obj["metadata"] = {}
+        obj, unknown = kind.decode(obj)
+        self._tell_unknown(kind, unknown, writing)
         meta: JSON = obj["metadata"]
-        if not isinstance(meta, dict):
-            raise errors.bad_request("metadata must be an object")
-        if wrong := metadata.type_errors(meta):
-            raise errors.bad_request(wrong[0])
         if kind.namespaced:
             if meta.setdefault("namespace", namespace) != namespace:
                 if meta["namespace"]:
@@ -110,8 +106,7 @@ class Objects:
                 meta["namespace"] = namespace
         else:
             meta.pop("namespace", None)
-        self._check_fields(kind, obj, writing)
-        return meta
+        return obj
 
     def _check_type(self, kind: ResourceType, obj: JSON) -> None:
         api_version, name = obj.get("apiVersion"), obj.get("kind")
@@ -130,16 +125,12 @@ class Objects:
                 f"({kind.api_version})"
             )
 
-    def _check_fields(self, kind: ResourceType, obj: JSON, writing: Writing) -> None:
+    def _tell_unknown(self, kind: ResourceType, unknown: list[str], writing: Writing) -> None:
         if writing.field_validation == "Ignore":
             return
-        unknown = metadata.unknown(obj["metadata"]) + kind.strategy.unknown_fields(obj)
         texts = [f'unknown field "{path}"' for path in unknown]
         if texts and writing.field_validation == "Strict":
-            raise errors.bad_request(
-                f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: strict decoding error: '
-                + ", ".join(texts)
-            )
+            raise errors.undecodable(kind.kind, kind.version, "strict decoding error: " + ", ".join(texts))
         writing.warnings += texts
 
     def _check_namespace(self, kind: ResourceType, namespace: str) -> None:
@@ -193,7 +184,8 @@ class Objects:
         """
         old = self.read(kind, namespace, name)
         new = change(copy.deepcopy(kind.shown(old)))
-        meta = self._accept(kind, namespace, new, writing)
+        new = self._accept(kind, namespace, new, writing)
+        meta = new["metadata"]
         self._check_identity(kind, old["metadata"], meta, name, needs_version=needs_version)
         new = kind.strategy.from_version(new, kind.version)
         managed = meta.get("managedFields") if applying else None

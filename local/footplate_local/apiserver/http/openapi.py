@@ -60,7 +60,7 @@ def _base(kind: ResourceType) -> str:
 
 
 def _schema(kind: ResourceType, prefix: str) -> JSON:
-    schema: JSON = copy.deepcopy(kind.schema) if kind.schema else {"type": "object"}
+    schema: JSON = copy.deepcopy(kind.declared_schema) if kind.declared_schema else {"type": "object"}
     properties = schema.setdefault("properties", {})
     properties["apiVersion"] = {"type": "string", "description": "The version of the schema of this object."}
     properties["kind"] = {"type": "string", "description": "The resource that this object represents."}

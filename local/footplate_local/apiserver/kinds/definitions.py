@@ -142,7 +142,7 @@ def _kind_of(definition: JSON, version: JSON) -> ResourceType:
         custom=True,
         storage_version=next(item["name"] for item in spec["versions"] if item.get("storage")),
         strategy=strategy,
-        schema=schema,
+        declared_schema=schema,
     )
 
 

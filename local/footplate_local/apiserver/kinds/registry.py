@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footplate_local.apiserver import names
-from footplate_local.apiserver.errors import FieldError
+from footplate_local.apiserver.errors import FieldError, undecodable
+from footplate_local.apiserver.kinds import builtin_schemas, typed
 from footplate_local.apiserver.storage.model import ObjectKey
 
 JSON = dict[str, Any]
@@ -25,7 +26,7 @@ class Strategy:
     """Whether metadata.generation starts at 1 and rises when anything but metadata and status changes."""
 
     def unknown_fields(self, obj: JSON) -> list[str]:
-        """Paths of fields that the kind does not have (for fieldValidation=Strict and Warn)."""
+        """Paths of fields that a custom kind does not have (for fieldValidation=Strict and Warn)."""
         return []
 
     def prepare(self, obj: JSON, old: JSON | None) -> None:
@@ -95,12 +96,33 @@ class ResourceType:
     """The resource it shares its objects with, when other versions or groups show the same ones."""
     storage_version: str = ""
     strategy: Strategy = field(default_factory=Strategy)
-    schema: JSON | None = None
-    """The OpenAPI schema of a custom kind."""
+    declared_schema: JSON | None = None
+    """The OpenAPI schema that a CustomResourceDefinition declares for its kind."""
 
     @property
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def schema(self) -> JSON:
+        """The schema of the kind, with list types and merge keys; of built-in kinds, of Kubernetes' own definitions."""
+        if self.declared_schema is not None:
+            return self.declared_schema
+        return builtin_schemas.schema_of(self.group, self.version, self.kind)
+
+    def decode(self, obj: JSON) -> tuple[JSON, list[str]]:
+        """An incoming object as the kind can hold it, and the paths of fields that it does not have.
+
+        Objects of custom kinds keep those until they are pruned. Raises StatusError 400 for values of a wrong type.
+        """
+        try:
+            if not self.custom:
+                return typed.decode(obj, self.schema)
+            meta, unknown = typed.decode_metadata(obj["metadata"]) if obj.get("metadata") is not None else ({}, [])
+        except typed.Undecodable as error:
+            raise undecodable(self.kind, self.version, str(error)) from error
+        obj = {**obj, "metadata": meta}
+        return obj, unknown + self.strategy.unknown_fields(obj)
 
     @property
     def resource(self) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from footplate_local.apiserver.patching.patches import MERGE_KEYS, PRIMITIVE_SETS
+from footplate_local.apiserver.kinds import builtin_schemas
 
 JSON = dict[str, Any]
 Path = tuple[str, ...]
@@ -30,34 +30,28 @@ _ITEM = object()
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is known of a value's place: its schema (custom kinds), or its field name alone (built-in kinds)."""
+    """What is known of a value's place: its schema. `root` is an object with metadata of the usual form."""
 
-    schema: JSON | None
-    name: str = ""
+    schema: JSON
+    root: bool = False
 
     def field(self, name: str) -> Shape:
-        if self.schema is None or (name == "metadata" and not self.name):
-            return Shape(None, name)
+        if self.root and name == "metadata":
+            return Shape(builtin_schemas.object_meta())
         inner = (self.schema.get("properties") or {}).get(name) or self.schema.get("additionalProperties")
-        return Shape(inner if isinstance(inner, dict) else {}, name)
+        return Shape(inner if isinstance(inner, dict) else {})
 
     def items(self) -> Shape:
-        if self.schema is None:
-            return Shape(None, self.name)
-        return Shape(self.schema.get("items") or {}, self.name)
+        return Shape(self.schema.get("items") or {})
 
     @property
     def atomic(self) -> bool:
-        return self.schema is not None and self.schema.get("x-kubernetes-map-type") == "atomic"
+        return self.schema.get("x-kubernetes-map-type") == "atomic"
 
     def identity(self, item: Any) -> str | None:
         """The path element of a list item, or None in an atomic list."""
-        if self.schema is not None:
-            kind = self.schema.get("x-kubernetes-list-type", "atomic")
-            keys = self.schema.get("x-kubernetes-list-map-keys", ())
-        else:
-            kind = "set" if self.name in PRIMITIVE_SETS else "map" if self.name in MERGE_KEYS else "atomic"
-            keys = [key for key in MERGE_KEYS.get(self.name, ()) if isinstance(item, dict) and key in item][:1]
+        kind = self.schema.get("x-kubernetes-list-type", "atomic")
+        keys = self.schema.get("x-kubernetes-list-map-keys", ())
         if kind == "set":
             return "v:" + json.dumps(item, sort_keys=True, separators=(",", ":"))
         if kind == "map" and keys and isinstance(item, dict):
@@ -68,9 +62,9 @@ class Shape:
         return bool(items) and all(self.identity(item) is not None for item in items)
 
 
-def leaves(obj: JSON, schema: JSON | None) -> dict[Path, Any]:
+def leaves(obj: JSON, schema: JSON) -> dict[Path, Any]:
     """Every owned path of an object with its value (of list items: a marker)."""
-    return {path: value for path, value in _leaves(obj, Shape(schema), ()) if path not in _NOT_OWNED}
+    return {path: value for path, value in _leaves(obj, Shape(schema, root=True), ()) if path not in _NOT_OWNED}
 
 
 def _leaves(value: Any, shape: Shape, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -161,7 +155,7 @@ def _write(obj: JSON, entries: list[Owner]) -> None:
         obj["metadata"].pop("managedFields", None)
 
 
-def record_update(old: JSON | None, new: JSON, schema: JSON | None, writer: Owner) -> None:
+def record_update(old: JSON | None, new: JSON, schema: JSON, writer: Owner) -> None:
     """Set managedFields of `new`: what differs from `old` belongs to the writer now."""
     before = leaves(old, schema) if old is not None else {}
     after = leaves(new, schema)
@@ -188,9 +182,7 @@ class FieldConflict:
     path: str
 
 
-def apply(
-    live: JSON, applied: JSON, schema: JSON | None, writer: Owner, *, force: bool
-) -> tuple[JSON, list[FieldConflict]]:
+def apply(live: JSON, applied: JSON, schema: JSON, writer: Owner, *, force: bool) -> tuple[JSON, list[FieldConflict]]:
     """The live object after a server-side apply, and the conflicts that forbid it (none when forced).
 
     `live` is {"metadata": {}} when there is no object yet. Neither argument is changed.
@@ -198,12 +190,12 @@ def apply(
     entries = owners(live)
     own = next((entry for entry in entries if entry.same(writer)), None)
     wanted = set(leaves(applied, schema))
-    merged = _merge(live, applied, Shape(schema))
+    merged = _merge(live, applied, Shape(schema, root=True))
     others = [entry for entry in entries if entry is not own]
     dropped = (own.fields if own else set()) - wanted
     dropped -= {path for entry in others for path in entry.fields}
     for path in sorted(dropped, key=len, reverse=True):
-        _remove(merged, path, Shape(schema))
+        _remove(merged, path, Shape(schema, root=True))
     before, after = leaves(live, schema), leaves(merged, schema)
     changed = {path for path in wanted if path in after and before.get(path, _NOT_OWNED) != after[path]}
     conflicts = [
