@@ -95,7 +95,7 @@ def _refusal(server: ApiServerInThread, spec: JSON) -> list[tuple[str, str, str]
         ({"ratio": 1}, "spec", "ratio at most 0.5"),
         ({"namespace": "x"}, "spec", "not namespace x"),
         ({"parts": [{"name": "a", "size": 1}, {"name": "b", "size": 0}]}, "spec.parts[1]", "size must be positive"),
-        ({"limits": {"cpu": "500m", "memory": "0"}}, "spec.limits.memory", "must be above 0"),
+        ({"limits": {"cpu": "500m", "memory": "0"}}, "spec.limits[memory]", "must be above 0"),
     ],
 )
 def test_a_rule_is_checked_where_it_stands(things: ApiServerInThread, spec: JSON, field: str, message: str) -> None:

@@ -1,13 +1,18 @@
-"""Custom kinds: how an object of a CustomResourceDefinition is pruned, defaulted, validated and selected."""
+"""Custom kinds: how an object of a CustomResourceDefinition is pruned, defaulted, validated and selected.
+
+Source: apiextensions-apiserver pkg/registry/customresource.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from footplate_local.apiserver.errors import FieldError, invalid_value
 from footplate_local.apiserver.kinds.registry import ScalePaths, Strategy
-from footplate_local.apiserver.schema import structural
+from footplate_local.apiserver.schema import shaping, validation
+from footplate_local.apiserver.schema.correlation import MISSING, former_field
 from footplate_local.apiserver.schema.jsonpath import first
 from footplate_local.apiserver.schema.rules import Rules
 
@@ -26,6 +31,7 @@ _NOT_CHECKED = FieldError(
     "some validation rules were not checked because the object was invalid; correct the existing errors to complete "
     "validation",
 )
+_LARGEST_SCALE = 2**31 - 1
 
 
 class CustomStrategy(Strategy):
@@ -40,47 +46,73 @@ class CustomStrategy(Strategy):
         kind: str,
         scale: ScalePaths | None,
         selectable_fields: tuple[str, ...],
+        since: int,
     ) -> None:
+        """`since`: objects that were written after this resourceVersion were written with this schema."""
         self._schema = schema
         self._kind = kind
         self._scale = scale
         self._selectable = selectable_fields
+        self._since = since
         self._rules = Rules(schema)
 
+    def to_version(self, obj: JSON, version: str) -> JSON:
+        """Objects from before the schema changed come without what it no longer knows, and with its defaults."""
+        if int(obj["metadata"].get("resourceVersion") or self._since + 1) > self._since:
+            return obj
+        shaped = copy.deepcopy(obj)
+        self._shape(shaped)
+        return shaped
+
     def unknown_fields(self, obj: JSON) -> list[str]:
-        return structural.prune(copy.deepcopy(obj), self._schema, root=True)
+        return sorted(shaping.prune(copy.deepcopy(obj), self._schema, root=True))
 
     def prepare(self, obj: JSON, old: JSON | None) -> None:
         if obj.get("kind") != self._kind:
             return  # refused by validate; kube-apiserver neither prunes nor defaults what is of another kind
-        structural.prune(obj, self._schema, root=True)
-        structural.apply_defaults(obj, self._schema)
+        self._shape(obj)
+
+    def _shape(self, obj: JSON) -> None:
+        shaping.prune(obj, self._schema, root=True)
+        shaping.apply_defaults(obj, self._schema)
 
     def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
         found: list[FieldError] = []
         if obj.get("kind") != self._kind:
             found.append(invalid_value("kind", obj.get("kind"), f"must be {self._kind}"))
-        found += structural.validate(obj, self._schema, old=structural.MISSING if old is None else old)
-        found += self._scale_errors(obj)
+        else:
+            found += self._schema_errors(obj, old, subresource)
+            found += self._scale_errors(obj, status_alone=subresource == "status")
+        found += self._embedded_errors(obj)
+        if old is None or not validation.list_errors(old, self._schema):
+            found += validation.list_errors(obj, self._schema)
         if any(error.reason in _BLOCKING for error in found):
-            if self._rules.any:
-                found.append(_NOT_CHECKED)
-            return found
-        return found + self._rules.check(obj, old)
+            return [*found, _NOT_CHECKED] if self._rules.any else found
+        return found + self._rules.check(obj, MISSING if old is None else old)
 
-    def _scale_errors(self, obj: JSON) -> list[FieldError]:
+    def _schema_errors(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
+        before = MISSING if old is None else old
+        if subresource != "status":
+            return validation.validate(obj, self._schema, old=before)
+        schema = (self._schema.get("properties") or {}).get("status")
+        if schema is None or "status" not in obj:
+            return []
+        return validation.validate(obj["status"], schema, "status", former_field(before, "status"))
+
+    def _embedded_errors(self, obj: JSON) -> list[FieldError]:
+        return validation.embedded_errors(obj, {**self._schema, "x-kubernetes-embedded-resource": False})
+
+    def _scale_errors(self, obj: JSON, *, status_alone: bool) -> Iterator[FieldError]:
         if self._scale is None:
-            return []
-        path = self._scale.spec_replicas
-        replicas = first(obj, path)
-        if replicas is None or isinstance(replicas, str):
-            return []
-        where = path.lstrip(".")
-        if isinstance(replicas, float) and not replicas.is_integer():
-            return [invalid_value(where, replicas, f"{where} must be an integer")]
-        if isinstance(replicas, int) and replicas < 0:
-            return [invalid_value(where, replicas, "should be a non-negative integer")]
-        return []
+            return
+        if not status_alone:
+            yield from _replicas_errors(obj, self._scale.spec_replicas)
+        yield from _replicas_errors(obj, self._scale.status_replicas)
+        if self._scale.selector:
+            selector = first(obj, self._scale.selector)
+            if selector is not None and not isinstance(selector, str):
+                where = self._scale.selector
+                yield invalid_value(where, "", f"{where} accessor error: {selector} is of the type {_go(selector)}")
 
     def field_values(self, obj: JSON) -> dict[str, str]:
         values = {}
@@ -89,3 +121,21 @@ class CustomStrategy(Strategy):
             text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
             values[path.lstrip(".")] = text
         return values
+
+
+def _replicas_errors(obj: JSON, path: str) -> Iterator[FieldError]:
+    replicas = first(obj, path)
+    if replicas is None:
+        return
+    if not isinstance(replicas, int) or isinstance(replicas, bool):
+        text = f"{path} accessor error: {replicas} is of the type {_go(replicas)}, expected int64"
+        yield invalid_value(path, 0, text)
+    elif replicas < 0:
+        yield invalid_value(path, replicas, "should be a non-negative integer")
+    elif replicas > _LARGEST_SCALE:
+        yield invalid_value(path, replicas, f"should be less than or equal to {_LARGEST_SCALE}")
+
+
+def _go(value: Any) -> str:
+    names = {bool: "bool", float: "float64", int: "int64", str: "string", list: "[]interface {}"}
+    return names.get(type(value), "map[string]interface {}")

@@ -11,7 +11,7 @@ from footplate_local.apiserver.errors import FieldError, invalid_value, not_supp
 from footplate_local.apiserver.kinds.custom import CustomStrategy
 from footplate_local.apiserver.kinds.registry import Column, ResourceType, ScalePaths, Strategy
 from footplate_local.apiserver.schema import jsonpath
-from footplate_local.apiserver.schema.rules import BadRule
+from footplate_local.apiserver.schema.cel_programs import BadExpression
 
 JSON = dict[str, Any]
 RESOURCE = "customresourcedefinitions.apiextensions.k8s.io"
@@ -101,7 +101,7 @@ def _version_errors(version: JSON, path: str, definition: JSON) -> list[FieldErr
             found.append(invalid_value(where, column.get("jsonPath"), str(error)))
     try:
         _kind_of(definition, version)
-    except BadRule as error:
+    except BadExpression as error:
         where = f"{path}.schema.openAPIV3Schema.x-kubernetes-validations"
         found.append(invalid_value(where, "rule", str(error)))
     return found
@@ -124,6 +124,7 @@ def _kind_of(definition: JSON, version: JSON) -> ResourceType:
         kind=accepted["kind"],
         scale=scale,
         selectable_fields=tuple(field["jsonPath"] for field in version.get("selectableFields") or ()),
+        since=int(definition["metadata"].get("resourceVersion") or 0),
     )
     return ResourceType(
         group=spec["group"],
