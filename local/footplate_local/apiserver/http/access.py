@@ -1,28 +1,160 @@
-"""Access reviews: whoever has the token may do everything."""
+"""Access and authentication reviews: kinds that can only be created and are answered, not stored.
+
+There is one user, the one with the token, and it may do everything; nobody else may do anything.
+Source: kubernetes pkg/apis/authorization/validation, pkg/registry/authorization, pkg/registry/authentication.
+"""
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver.errors import unknown_path
+from aiohttp import web
+
+from footplate_local.apiserver import metadata
+from footplate_local.apiserver.errors import (
+    FieldError,
+    StatusError,
+    Subject,
+    bad_request,
+    invalid_value,
+    unknown_path,
+)
+from footplate_local.apiserver.http import requests
+from footplate_local.apiserver.http.verbs import answer
+from footplate_local.apiserver.kinds.registry import ResourceType
 
 JSON = dict[str, Any]
+_AUTHORIZATION, _AUTHENTICATION = "authorization.k8s.io", "authentication.k8s.io"
+GROUPS = (_AUTHENTICATION, _AUTHORIZATION)
+_USER: JSON = {"username": "footplate", "groups": ["system:masters", "system:authenticated"]}
 _ALL = ["*"]
 
 
-def review(plural: str, body: JSON) -> JSON:
-    """The answer to a SelfSubjectAccessReview and its like. Raises StatusError 404."""
-    match plural:
-        case "selfsubjectaccessreviews":
-            return {**body, "status": {"allowed": True, "reason": "the token of this cluster allows everything"}}
-        case "selfsubjectrulesreviews":
-            rules = {
-                "incomplete": False,
-                "resourceRules": [{"verbs": _ALL, "apiGroups": _ALL, "resources": _ALL}],
-                "nonResourceRules": [{"verbs": _ALL, "nonResourceURLs": _ALL}],
-            }
-            return {**body, "status": rules}
-        case "selfsubjectreviews":
-            user = {"username": "footplate", "groups": ["system:masters", "system:authenticated"]}
-            return {**body, "status": {"userInfo": user}}
-    raise unknown_path()
+def _kind(group: str, kind: str, *, namespaced: bool = False) -> ResourceType:
+    return ResourceType(
+        group, "v1", kind, f"{kind.lower()}s", namespaced, singular=kind.lower(), verbs=("create",)
+    )  # fmt: skip
+
+
+KINDS = (
+    _kind(_AUTHENTICATION, "SelfSubjectReview"),
+    _kind(_AUTHENTICATION, "TokenReview"),
+    _kind(_AUTHORIZATION, "LocalSubjectAccessReview", namespaced=True),
+    _kind(_AUTHORIZATION, "SelfSubjectAccessReview"),
+    _kind(_AUTHORIZATION, "SelfSubjectRulesReview"),
+    _kind(_AUTHORIZATION, "SubjectAccessReview"),
+)
+
+
+class Reviews:
+    """Answers what is posted below the two groups."""
+
+    def __init__(self, token: str, now: Callable[[], datetime]) -> None:
+        self._token = token
+        self._now = now
+
+    async def answer(self, request: web.BaseRequest, parts: list[str]) -> web.Response:
+        """Answer a request; `parts` is its path from the group on. Raises StatusError 400, 404, 405 and 422."""
+        group, *rest = parts
+        match rest:
+            case ["v1", plural]:
+                namespace = None
+            case ["v1", "namespaces", namespace, plural]:
+                pass
+            case _:
+                raise unknown_path()
+        kind = next((kind for kind in KINDS if (kind.group, kind.plural) == (group, plural)), None)
+        if kind is None or kind.namespaced != (namespace is not None):
+            raise unknown_path()
+        if request.method != "POST":
+            text = "the server does not allow this method on the requested resource"
+            raise StatusError(405, "MethodNotAllowed", text, details={})
+        body = await requests.object_body(request)
+        return answer(self._review(kind, namespace, _decoded(kind, body)), 201)
+
+    def _review(self, kind: ResourceType, namespace: str | None, review: JSON) -> JSON:
+        head = {"kind": kind.kind, "apiVersion": kind.api_version}
+        meta = review.get("metadata", {})
+        spec = review.get("spec", {})
+        match kind.kind:
+            case "SelfSubjectReview":
+                created = {"creationTimestamp": metadata.timestamp(self._now())}
+                return {**head, "metadata": created, "status": {"userInfo": _USER}}
+            case "TokenReview":
+                return {**head, "metadata": meta, "spec": spec, "status": self._token_status(spec)}
+            case "SelfSubjectRulesReview":
+                if not spec.get("namespace"):
+                    raise bad_request("no namespace on request")
+                return {**head, "metadata": {}, "spec": {}, "status": _rules()}
+        errors = _access_errors(kind.kind, meta, spec)
+        if errors:
+            raise Subject(kind.group, "", "").invalid(errors)  # kube-apiserver, too, leaves out the kind here
+        if namespace is not None and namespace != meta.get("namespace"):
+            raise bad_request(f"spec.resourceAttributes.namespace must match namespace: {namespace}")
+        allowed = kind.kind == "SelfSubjectAccessReview" or _is_ours(spec)
+        return {**head, "metadata": meta, "spec": spec, "status": {"allowed": allowed}}
+
+    def _token_status(self, spec: JSON) -> JSON:
+        token = spec.get("token", "")
+        if not token:
+            raise bad_request("token is required for TokenReview in authentication")
+        if hmac.compare_digest(token.encode(), self._token.encode()):
+            return {"authenticated": True, "user": _USER, **_audiences(spec)}
+        return {"user": {}, "error": "invalid bearer token"}
+
+
+def _decoded(kind: ResourceType, body: JSON) -> JSON:
+    """The body as the kind can hold it. Raises StatusError 400."""
+    sent_kind, sent_version = body.get("kind", kind.kind), body.get("apiVersion", kind.api_version)
+    if sent_kind != kind.kind:
+        raise bad_request(f'{sent_kind} in version "{sent_version}" cannot be handled as a {kind.kind}')
+    if sent_version != kind.api_version:
+        raise bad_request(
+            f"the API version in the data ({sent_version}) does not match the expected API version ({kind.api_version})"
+        )
+    return kind.decode(body)[0]
+
+
+def _access_errors(kind: str, meta: JSON, spec: JSON) -> list[FieldError]:
+    found = []
+    resource, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if resource is not None and other is not None:
+        text = "cannot be specified in combination with resourceAttributes"
+        found.append(invalid_value("spec.nonResourceAttributes", other, text))
+    if resource is None and other is None:
+        text = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        found.append(invalid_value("spec.resourceAttributes", None, text))
+    if kind != "SelfSubjectAccessReview" and not spec.get("user") and not spec.get("groups"):
+        found.append(invalid_value("spec.user", "", "at least one of user or group must be specified"))
+    local = kind == "LocalSubjectAccessReview"
+    if {key for key in meta if not (key == "managedFields" or (local and key == "namespace"))}:
+        text = "must be empty except for namespace" if local else "must be empty"
+        found.append(invalid_value("metadata", meta, text))
+    if not local:
+        return found
+    if resource is not None and resource.get("namespace", "") != meta.get("namespace", ""):
+        asked = resource.get("namespace", "")
+        found.append(invalid_value("spec.resourceAttributes.namespace", asked, "must match metadata.namespace"))
+    if other is not None:
+        found.append(invalid_value("spec.nonResourceAttributes", other, "disallowed on this kind of request"))
+    return found
+
+
+def _is_ours(spec: JSON) -> bool:
+    """Whether a review speaks of somebody who may do everything."""
+    return spec.get("user") == _USER["username"] or "system:masters" in spec.get("groups", ())
+
+
+def _rules() -> JSON:
+    return {
+        "resourceRules": [{"verbs": _ALL, "apiGroups": _ALL, "resources": _ALL}],
+        "nonResourceRules": [{"verbs": _ALL, "nonResourceURLs": _ALL}],
+        "incomplete": False,
+    }
+
+
+def _audiences(spec: JSON) -> JSON:
+    return {"audiences": spec["audiences"]} if spec.get("audiences") else {}

@@ -1,103 +1,32 @@
-"""OpenAPI documents: what `kubectl explain` shows and what kubectl asks before it lets the server validate fields.
+"""Serves OpenAPI documents: what `kubectl explain` shows and what `kubectl apply` asks before it sends anything.
 
-Custom kinds are described by their schemas; of the built-in kinds only that they exist (kubectl knows them itself).
+Documents are made when they are asked for and kept while their kinds stay the same. The list of them names each with a
+hash, under which clients may keep it for ever. Source: kube-openapi pkg/handler, pkg/handler3.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
-from footplate_local.apiserver.errors import unknown_path
-from footplate_local.apiserver.http.verbs import answer
+from footplate_local.apiserver.errors import StatusError, unknown_path
+from footplate_local.apiserver.http import access, openapi_documents
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 from footplate_local.apiserver.storage.model import encode
 
 JSON = dict[str, Any]
-_INFO = {"title": "Footplate's embedded cluster", "version": "v1.34.0"}
-_META_NAME = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-_STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
-_OBJECT_META: JSON = {
-    "description": "ObjectMeta is metadata that all persisted resources must have.",
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "description": "Name must be unique within a namespace."},
-        "generateName": {"type": "string", "description": "A prefix, used by the server to generate a unique name."},
-        "namespace": {"type": "string", "description": "The space within which each name must be unique."},
-        "labels": {**_STRINGS, "description": "Keys and values that can be used to select objects."},
-        "annotations": {**_STRINGS, "description": "Keys and values with arbitrary metadata."},
-        "uid": {"type": "string", "description": "The unique value of this object in time and space."},
-        "resourceVersion": {"type": "string", "description": "The internal version of this object."},
-        "generation": {
-            "type": "integer",
-            "format": "int64",
-            "description": "A number that rises with the desired state.",
-        },
-        "creationTimestamp": {"type": "string", "format": "date-time", "description": "When it was created."},
-        "deletionTimestamp": {"type": "string", "format": "date-time", "description": "When it is to be deleted."},
-        "finalizers": {"type": "array", "items": {"type": "string"}, "description": "What must happen before it goes."},
-        "ownerReferences": {"type": "array", "items": {"type": "object"}, "description": "Objects that it depends on."},
-        "managedFields": {"type": "array", "items": {"type": "object"}, "description": "Who set which fields."},
-    },
-}
+_READABLE = ("application/json", "application/*", "*/*")
 
 
-def _name(kind: ResourceType) -> str:
-    group = kind.group or "core"
-    return ".".join([*reversed(group.split(".")), kind.version, kind.kind])
-
-
-def _kind_of(kind: ResourceType) -> list[JSON]:
-    return [{"group": kind.group, "version": kind.version, "kind": kind.kind}]
-
-
-def _base(kind: ResourceType) -> str:
-    root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
-    return f"{root}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else f"{root}/{kind.plural}"
-
-
-def _schema(kind: ResourceType, prefix: str) -> JSON:
-    schema: JSON = copy.deepcopy(kind.declared_schema) if kind.declared_schema else {"type": "object"}
-    properties = schema.setdefault("properties", {})
-    properties["apiVersion"] = {"type": "string", "description": "The version of the schema of this object."}
-    properties["kind"] = {"type": "string", "description": "The resource that this object represents."}
-    properties["metadata"] = {"allOf": [{"$ref": prefix + _META_NAME}], "description": "Standard object's metadata."}
-    if prefix.startswith("#/definitions"):
-        properties["metadata"] = {"$ref": prefix + _META_NAME}
-    schema["x-kubernetes-group-version-kind"] = _kind_of(kind)
-    return schema
-
-
-def _operations(kind: ResourceType, reference: JSON, *, v3: bool) -> JSON:
-    def parameter(name: str) -> JSON:
-        kind_of_value: JSON = {"schema": {"type": "string"}} if v3 else {"type": "string"}
-        return {"name": name, "in": "query", "uniqueItems": True, **kind_of_value}
-
-    good: JSON = {"description": "OK"}
-    good |= {"content": {"application/json": {"schema": reference}}} if v3 else {"schema": reference}
-    writes = [parameter(name) for name in ("dryRun", "fieldManager", "fieldValidation")]
-
-    def operation(action: str, parameters: list[JSON]) -> JSON:
-        return {
-            "parameters": parameters,
-            "responses": {"200": good},
-            "x-kubernetes-action": action,
-            "x-kubernetes-group-version-kind": _kind_of(kind)[0],
-        }
-
-    base = _base(kind)
-    return {
-        base: {"get": operation("list", []), "post": operation("post", writes)},
-        base + "/{name}": {
-            "get": operation("get", []),
-            "put": operation("put", writes),
-            "patch": operation("patch", [*writes, parameter("force")]),
-            "delete": operation("delete", []),
-        },
-    }
+@dataclass(frozen=True, slots=True)
+class _Document:
+    kinds: tuple[ResourceType, ...]
+    body: bytes
+    tag: str
 
 
 class Documents:
@@ -105,46 +34,85 @@ class Documents:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._kept: dict[str, _Document] = {}
 
     def answer(self, request: web.BaseRequest, parts: list[str]) -> web.Response:
-        """Answer a GET below /openapi. Raises StatusError 404."""
+        """Answer a GET below /openapi. Raises StatusError 404 and, for who reads neither form, 406."""
         match parts:
             case ["v2"]:
-                return answer(self._version_2())
+                _check_accepts_json(request)
+                document = self._document("v2", self._kinds(), openapi_documents.version_2)
+                return _served(request, document.body, document.tag)
             case ["v3"]:
-                return answer({"paths": self._index()})
-            case ["v3", "api", version]:
-                return answer(self._version_3("", version))
-            case ["v3", "apis", group, version]:
-                return answer(self._version_3(group, version))
+                body = encode({"paths": self._index()})
+                return _served(request, body, _tag(body))
+            case ["v3", *path]:
+                found = self._versions().get("/".join(path))
+                if found is None:
+                    raise unknown_path()
+                _check_accepts_json(request)
+                return self._version(request, "/".join(path), found)
         raise unknown_path()
 
+    def _kinds(self) -> list[ResourceType]:
+        return [*self._registry.types(), *access.KINDS]
+
+    def _version(self, request: web.BaseRequest, path: str, kinds: list[ResourceType]) -> web.Response:
+        document = self._document(path, kinds, openapi_documents.version_3)
+        asked = request.query.get("hash", "")
+        if asked and asked != document.tag:
+            return web.Response(status=301, headers={"Location": _url(path, document.tag), "Vary": "Accept"})
+        response = _served(request, document.body, document.tag)
+        if asked:
+            response.headers["Cache-Control"] = "public, immutable"
+        return response
+
     def _index(self) -> JSON:
-        paths = {}
-        for group, versions in self._registry.groups().items():
-            for version in versions:
-                path = f"apis/{group}/{version}" if group else f"api/{version}"
-                digest = hashlib.sha256(encode(self._version_3(group, version))).hexdigest()
-                paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest.upper()}"}
-        return paths
+        versions = sorted(self._versions().items())
+        tags = {path: self._document(path, kinds, openapi_documents.version_3).tag for path, kinds in versions}
+        return {path: {"serverRelativeURL": _url(path, tag)} for path, tag in tags.items()}
 
-    def _version_3(self, group: str, version: str) -> JSON:
-        kinds = [kind for kind in self._registry.types() if (kind.group, kind.version) == (group, version)]
-        if not kinds:
-            raise unknown_path()
-        prefix = "#/components/schemas/"
-        schemas: JSON = {_META_NAME: _OBJECT_META}
-        paths: JSON = {}
-        for kind in kinds:
-            schemas[_name(kind)] = _schema(kind, prefix)
-            paths |= _operations(kind, {"$ref": prefix + _name(kind)}, v3=True)
-        return {"openapi": "3.0.0", "info": _INFO, "paths": paths, "components": {"schemas": schemas}}
+    def _versions(self) -> dict[str, list[ResourceType]]:
+        """The kinds of every version of a group, by its path."""
+        found: dict[str, list[ResourceType]] = {}
+        for kind in self._kinds():
+            path = f"apis/{kind.group}/{kind.version}" if kind.group else f"api/{kind.version}"
+            found.setdefault(path, []).append(kind)
+        return found
 
-    def _version_2(self) -> JSON:
-        prefix = "#/definitions/"
-        definitions: JSON = {_META_NAME: _OBJECT_META}
-        paths: JSON = {}
-        for kind in self._registry.types():
-            definitions[_name(kind)] = _schema(kind, prefix)
-            paths |= _operations(kind, {"$ref": prefix + _name(kind)}, v3=False)
-        return {"swagger": "2.0", "info": _INFO, "paths": paths, "definitions": definitions}
+    def _document(
+        self, name: str, kinds: Iterable[ResourceType], make: Callable[[Iterable[ResourceType]], JSON]
+    ) -> _Document:
+        kinds = tuple(kinds)
+        kept = self._kept.get(name)
+        if kept is None or not _same(kept.kinds, kinds):
+            body = encode(make(kinds))
+            kept = self._kept[name] = _Document(kinds, body, _tag(body))
+        return kept
+
+
+def _same(some: tuple[ResourceType, ...], others: tuple[ResourceType, ...]) -> bool:
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
+
+
+def _tag(body: bytes) -> str:
+    return hashlib.sha512(body).hexdigest().upper()
+
+
+def _url(path: str, tag: str) -> str:
+    return f"/openapi/v3/{path}?hash={tag}"
+
+
+def _check_accepts_json(request: web.BaseRequest) -> None:
+    """The documents are not written as protobuf here; a real server answers 406 in the same way for other formats."""
+    accepted = request.headers.get("Accept") or "*/*"
+    if not any(choice.partition(";")[0].strip() in _READABLE for choice in accepted.split(",")):
+        raise StatusError(406, "NotAcceptable", "OpenAPI documents are served as application/json")
+
+
+def _served(request: web.BaseRequest, body: bytes, tag: str) -> web.Response:
+    """A document, or 304 for a client that has it."""
+    headers = {"Etag": f'"{tag}"', "Vary": "Accept"}
+    if request.headers.get("If-None-Match") == f'"{tag}"':
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=body, content_type="application/json", headers=headers)
