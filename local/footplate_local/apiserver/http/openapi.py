@@ -7,19 +7,19 @@ hash, under which clients may keep it for ever. Source: kube-openapi pkg/handler
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from footplate_local.apiserver.errors import StatusError, unknown_path
-from footplate_local.apiserver.http import access, openapi_documents
+from footplate_local.apiserver.http import access, openapi_documents, openapi_protobuf
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 from footplate_local.apiserver.storage.model import encode
 
 JSON = dict[str, Any]
-_READABLE = ("application/json", "application/*", "*/*")
+_JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,7 @@ class Documents:
         """Answer a GET below /openapi. Raises StatusError 404 and, for who reads neither form, 406."""
         match parts:
             case ["v2"]:
-                _check_accepts_json(request)
-                document = self._document("v2", self._kinds(), openapi_documents.version_2)
-                return _served(request, document.body, document.tag)
+                return self._version_2(request)
             case ["v3"]:
                 body = encode({"paths": self._index()})
                 return _served(request, body, _tag(body))
@@ -50,15 +48,27 @@ class Documents:
                 found = self._versions().get("/".join(path))
                 if found is None:
                     raise unknown_path()
-                _check_accepts_json(request)
-                return self._version(request, "/".join(path), found)
+                _chosen(request, (_JSON,))
+                return self._version_3(request, "/".join(path), found)
         raise unknown_path()
 
     def _kinds(self) -> list[ResourceType]:
         return [*self._registry.types(), *access.KINDS]
 
-    def _version(self, request: web.BaseRequest, path: str, kinds: list[ResourceType]) -> web.Response:
-        document = self._document(path, kinds, openapi_documents.version_3)
+    def _version_2(self, request: web.BaseRequest) -> web.Response:
+        media = _chosen(request, (_JSON, *openapi_protobuf.MEDIA_TYPES))
+        if media == _JSON:
+            document = self._document("v2", self._kinds(), lambda kinds: encode(openapi_documents.version_2(kinds)))
+            return _served(request, document.body, document.tag)
+        document = self._document(
+            "v2 in protobuf",
+            self._kinds(),
+            lambda kinds: openapi_protobuf.encode(openapi_documents.version_2(kinds)),
+        )
+        return _served(request, document.body, document.tag, openapi_protobuf.MEDIA_TYPES[-1])
+
+    def _version_3(self, request: web.BaseRequest, path: str, kinds: list[ResourceType]) -> web.Response:
+        document = self._document(path, kinds, _encoded_3)
         asked = request.query.get("hash", "")
         if asked and asked != document.tag:
             return web.Response(status=301, headers={"Location": _url(path, document.tag), "Vary": "Accept"})
@@ -69,7 +79,7 @@ class Documents:
 
     def _index(self) -> JSON:
         versions = sorted(self._versions().items())
-        tags = {path: self._document(path, kinds, openapi_documents.version_3).tag for path, kinds in versions}
+        tags = {path: self._document(path, kinds, _encoded_3).tag for path, kinds in versions}
         return {path: {"serverRelativeURL": _url(path, tag)} for path, tag in tags.items()}
 
     def _versions(self) -> dict[str, list[ResourceType]]:
@@ -81,14 +91,18 @@ class Documents:
         return found
 
     def _document(
-        self, name: str, kinds: Iterable[ResourceType], make: Callable[[Iterable[ResourceType]], JSON]
+        self, name: str, kinds: Iterable[ResourceType], make: Callable[[Iterable[ResourceType]], bytes]
     ) -> _Document:
         kinds = tuple(kinds)
         kept = self._kept.get(name)
         if kept is None or not _same(kept.kinds, kinds):
-            body = encode(make(kinds))
+            body = make(kinds)
             kept = self._kept[name] = _Document(kinds, body, _tag(body))
         return kept
+
+
+def _encoded_3(kinds: Iterable[ResourceType]) -> bytes:
+    return encode(openapi_documents.version_3(kinds))
 
 
 def _same(some: tuple[ResourceType, ...], others: tuple[ResourceType, ...]) -> bool:
@@ -103,16 +117,20 @@ def _url(path: str, tag: str) -> str:
     return f"/openapi/v3/{path}?hash={tag}"
 
 
-def _check_accepts_json(request: web.BaseRequest) -> None:
-    """The documents are not written as protobuf here; a real server answers 406 in the same way for other formats."""
-    accepted = request.headers.get("Accept") or "*/*"
-    if not any(choice.partition(";")[0].strip() in _READABLE for choice in accepted.split(",")):
-        raise StatusError(406, "NotAcceptable", "OpenAPI documents are served as application/json")
+def _chosen(request: web.BaseRequest, offered: Sequence[str]) -> str:
+    """The media type of the answer, of those that are offered. Raises StatusError 406."""
+    for choice in (request.headers.get("Accept") or "*/*").split(","):
+        wanted = choice.partition(";")[0].strip()
+        if wanted in offered:
+            return wanted
+        if wanted in ("*/*", "application/*"):
+            return offered[0]
+    raise StatusError(406, "NotAcceptable", f"this document is served as {', '.join(offered)}")
 
 
-def _served(request: web.BaseRequest, body: bytes, tag: str) -> web.Response:
+def _served(request: web.BaseRequest, body: bytes, tag: str, media: str = _JSON) -> web.Response:
     """A document, or 304 for a client that has it."""
     headers = {"Etag": f'"{tag}"', "Vary": "Accept"}
     if request.headers.get("If-None-Match") == f'"{tag}"':
         return web.Response(status=304, headers=headers)
-    return web.Response(body=body, content_type="application/json", headers=headers)
+    return web.Response(body=body, content_type=media, headers=headers)
