@@ -22,7 +22,7 @@ from footplate.errors import ApiError
 from footplate.kube.client import KubeClient
 from footplate.kube.events import Recorder
 from footplate.kube.resources import CONFIG_MAPS, PODS, SECRETS, Resource
-from footplate_local.node import admission, scheduler, server
+from footplate_local.node import scheduler, server
 from footplate_local.node.environment import Objects, Reference
 from footplate_local.node.folders import NodeHome, PodRecord, recorded_pods
 from footplate_local.node.machine import Machine
@@ -140,8 +140,6 @@ class Node:
         if uid in self._workers:
             if _is_newer(pod, self._workers[uid].pod):
                 self._workers[uid].update(pod)
-        elif (mine or scheduler.wants_scheduling(pod)) and (defect := admission.defect(pod)):
-            self._background(self._reject(pod, defect))
         elif mine:
             self._pending.pop(uid, None)
             self._bound(pod)
@@ -157,19 +155,6 @@ class Node:
         worker = self._workers.get(uid)
         if worker is not None:
             worker.vanish(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
-
-    async def _reject(self, pod: Json, defect: str) -> None:
-        """Fails a pod that cannot be read; nothing of it has been started."""
-        status = pod.get("status") or {}
-        if status.get("phase") in TERMINAL:
-            return
-        metadata = pod["metadata"]
-        failed = {"phase": "Failed", "reason": "UnexpectedAdmissionError", "message": defect}
-        patch = {"metadata": {"uid": metadata["uid"]}, "status": failed}
-        try:
-            await self._client.patch(PODS, metadata["name"], metadata["namespace"], patch, subresource="status")
-        except ApiError as error:  # the next sweep sees it again
-            log.warning("pod %s cannot be run (%s), which could not be told: %s", _name(pod), defect, error)
 
     # Pods of this node
 
