@@ -40,7 +40,7 @@ def asking(script: str = "exec sleep 300", **amounts: str) -> dict[str, Any]:
 async def test_the_node_says_what_the_machine_has(node: NodeHarness) -> None:
     found = await node.client.get(NODES, "test-node")
     assert found is not None
-    assert found["status"]["allocatable"] == {"cpu": "8", "memory": "4194304Ki", "pods": "110", "nvidia.com/gpu": "2"}
+    assert found["status"]["allocatable"] == {"cpu": "8", "memory": "4Gi", "pods": "110", "nvidia.com/gpu": "2"}
     ready = next(c for c in found["status"]["conditions"] if c["type"] == "Ready")
     assert ready["status"] == "True"
     assert {"type": "InternalIP", "address": "127.0.0.1"} in found["status"]["addresses"]
