@@ -6,7 +6,7 @@ Source: kube-openapi pkg/builder3; apiextensions-apiserver pkg/controller/openap
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -17,12 +17,9 @@ JSON = dict[str, Any]
 _INFO = {"title": "Kubernetes", "version": builtin_schemas.RELEASE}
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _CONVENTIONS = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
-_PATCHES = (
-    "application/apply-patch+yaml",
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-)
+_OBJECTS = ("application/json", "application/yaml")
+_PATCHES = ("application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json")
+_STRATEGIC = "application/strategic-merge-patch+json"
 _WRITING = ("dryRun", "fieldManager", "fieldValidation")
 _LISTING = (
     "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
@@ -146,11 +143,14 @@ class _Writer:
         one, many = self._reference(name), self._reference(f"{name.rpartition('.')[0]}.{kind.list_name}")
         status, options = self._reference(_META + "Status"), self._reference(_META + "DeleteOptions")
         patch = {"type": "object", "description": "a patch in one of the formats of the content type"}
+        patches = _PATCHES if kind.custom else (*_PATCHES, _STRATEGIC)  # kubectl apply looks here which one to send
 
         def operation(action: str, answer: JSON, query: Iterable[str] = (), body: JSON | None = None) -> JSON:
             return {
                 "description": f"{action} {kind.plural}",
-                **self._body([self._parameter(item) for item in query], body, action == "patch"),
+                **self._body(
+                    [self._parameter(item) for item in query], body, patches if action == "patch" else _OBJECTS
+                ),
                 "responses": self._responses(answer),
                 "x-kubernetes-action": action,
                 "x-kubernetes-group-version-kind": _group_version_kind(kind),
@@ -179,10 +179,9 @@ class _Writer:
             found[base + "/{name}/status"] = {**changes, "parameters": [self._in_path("name"), *in_namespace]}
         return found
 
-    def _body(self, parameters: list[JSON], body: JSON | None, is_patch: bool) -> JSON:
+    def _body(self, parameters: list[JSON], body: JSON | None, media: Sequence[str]) -> JSON:
         if body is None:
             return {"parameters": parameters}
-        media = _PATCHES if is_patch else ("application/json", "application/yaml")
         if self._v3:
             content = {name: {"schema": body} for name in media}
             return {"parameters": parameters, "requestBody": {"content": content, "required": True}}
