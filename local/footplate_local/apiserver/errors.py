@@ -21,24 +21,32 @@ class StatusError(Exception):
         *,
         details: JSON | None = None,
         headers: Mapping[str, str] | None = None,
+        metadata: JSON | None = None,
     ) -> None:
+        """`details` may be empty, which is shown; `retryAfterSeconds` in it becomes a Retry-After header, too.
+
+        `metadata` is that of the Status: the token with which an expired list goes on.
+        """
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
         self.details = details
+        self.metadata = metadata or {}
         self.headers = dict(headers or {})
+        if seconds := (details or {}).get("retryAfterSeconds"):
+            self.headers.setdefault("Retry-After", str(seconds))
 
     def body(self) -> JSON:
         status: JSON = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,
         }
-        if self.details:
+        if self.details is not None:
             status["details"] = self.details
         status["code"] = self.code
         return status
@@ -62,17 +70,28 @@ def not_found(group: str, plural: str, name: str) -> StatusError:
     )
 
 
+class PageNotFound(StatusError):
+    """404 of a path that nothing of the API is at: kube-apiserver answers it in plain text."""
+
+    TEXT = "404 page not found\n"
+
+    def __init__(self) -> None:
+        super().__init__(404, "NotFound", self.TEXT)
+
+
 def unknown_path() -> StatusError:
+    """404 of a path below a built-in group and version."""
     return StatusError(404, "NotFound", "the server could not find the requested resource", details={})
 
 
-def already_exists(group: str, plural: str, name: str) -> StatusError:
-    return StatusError(
-        409,
-        "AlreadyExists",
-        f'{qualified(group, plural)} "{name}" already exists',
-        details=object_details(group, plural, name),
-    )
+def already_exists(group: str, plural: str, name: str, *, generated: bool = False) -> StatusError:
+    """409. `generated`: the server made the name and may find another one when it is asked again."""
+    text = f'{qualified(group, plural)} "{name}" already exists'
+    details = object_details(group, plural, name)
+    if generated:
+        text += ", the server was not able to generate a unique name for the object"
+        details["retryAfterSeconds"] = 1
+    return StatusError(409, "AlreadyExists", text, details=details)
 
 
 def conflict(group: str, plural: str, name: str, why: str) -> StatusError:
@@ -100,19 +119,66 @@ def undecodable(kind: str, version: str, why: str) -> StatusError:
     return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
 
 
+def internal_error(message: str) -> StatusError:
+    return StatusError(
+        500, "InternalError", f"Internal error occurred: {message}", details={"causes": [{"message": message}]}
+    )
+
+
 def gone(message: str) -> StatusError:
     """410: the history needed for this answer is no longer kept; clients list again."""
     return StatusError(410, "Expired", message)
 
 
-def method_not_allowed(method: str) -> StatusError:
+def too_old_to_continue(token: str) -> StatusError:
+    """410: a paged list cannot go on as it was; `token` goes on with the objects as they are now."""
     return StatusError(
-        405, "MethodNotAllowed", f"the server does not allow {method} on the requested resource", details={}
+        410,
+        "Expired",
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+        "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+        "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+        "modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+        metadata={"continue": token},
     )
 
 
-def unsupported_media_type(message: str) -> StatusError:
-    return StatusError(415, "UnsupportedMediaType", message)
+def too_large_version(asked: int, current: int, *, retry_seconds: int = 1) -> StatusError:
+    """504: a resourceVersion that is still to come (apiserver pkg/storage/errors.go)."""
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    details: JSON = {"causes": [cause]}
+    if retry_seconds:
+        details["retryAfterSeconds"] = retry_seconds
+    text = f"Timeout: Too large resource version: {asked}, current: {current}"
+    return StatusError(504, "Timeout", text, details=details)
+
+
+def method_not_allowed() -> StatusError:
+    """405: the path is served, but not with this method."""
+    text = "the server does not allow this method on the requested resource"
+    return StatusError(405, "MethodNotAllowed", text, details={})
+
+
+def not_supported_on(group: str, plural: str, action: str) -> StatusError:
+    """405 as custom kinds answer it."""
+    text = f'{action} is not supported on resources of kind "{qualified(group, plural)}"'
+    return StatusError(405, "MethodNotAllowed", text, details=object_details(group, plural, ""))
+
+
+def not_acceptable(message: str) -> StatusError:
+    return StatusError(406, "NotAcceptable", message)
+
+
+def too_large(message: str) -> StatusError:
+    return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: {message}")
+
+
+def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
+    return StatusError(
+        415,
+        "UnsupportedMediaType",
+        "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted),
+    )
 
 
 _WORDS = {

@@ -11,19 +11,17 @@ import random
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver import errors, metadata, names
-from footplate_local.apiserver.kinds import pods
-from footplate_local.apiserver.kinds.definitions import CLEANUP_FINALIZER
-from footplate_local.apiserver.kinds.definitions import RESOURCE as DEFINITIONS
+from footplate_local.apiserver import errors, metadata, names, policies
+from footplate_local.apiserver.deletion import Deletion, failed_precondition, outcome
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 from footplate_local.apiserver.patching import fields
 from footplate_local.apiserver.storage.model import ObjectKey, Storage
 
 JSON = dict[str, Any]
-FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+_NAME_TRIES = 8
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -35,17 +33,6 @@ class Writing:
     dry_run: bool = False
     field_validation: str = "Warn"
     warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Deletion:
-    """The DeleteOptions of a request."""
-
-    grace_seconds: int | None = None
-    propagation: str = ""
-    uid: str = ""
-    resource_version: str = ""
-    dry_run: bool = False
 
 
 class Objects:
@@ -70,100 +57,125 @@ class Objects:
 
     def create(self, kind: ResourceType, namespace: str, body: JSON, writing: Writing) -> JSON:
         """Create an object; returns it as stored. Raises StatusError."""
-        obj = self._accept(kind, namespace, copy.deepcopy(body), writing)
-        meta = obj["metadata"]
-        if meta.get("resourceVersion"):
-            raise errors.bad_request("resourceVersion should not be set on objects to be created")
-        self._check_namespace(kind, namespace)
-        obj = kind.strategy.from_version(obj, kind.version)
-        generated = not meta.get("name") and bool(meta.get("generateName"))
-        if generated:
-            meta["name"] = names.generate(meta["generateName"], self._random)
-        self._begin(kind, namespace, obj)
-        kind.strategy.prepare(obj, None)
-        metadata.tidy(meta)
-        self._validate(kind, obj, None, "")
-        while generated and self.storage.get(kind.key(namespace, meta["name"])):
-            meta["name"] = names.generate(meta["generateName"], self._random)
-        if self.storage.get(kind.key(namespace, meta["name"])):
-            raise errors.already_exists(kind.group, kind.plural, meta["name"])
-        if "managedFields" not in meta:
-            fields.record_update(None, obj, kind.schema, self._writer(kind, writing, ""))
-        return self._put(kind, obj, writing)
+        obj = self._decode(kind, copy.deepcopy(body), writing)
+        self._place(kind, namespace, obj["metadata"])
+        writing.warnings += metadata.without_duplicate_owners(obj["metadata"], patched=False)
+        return self._insert(kind, namespace, obj, writing)
 
-    def _accept(self, kind: ResourceType, namespace: str, obj: JSON, writing: Writing) -> JSON:
-        """The object as its kind can hold it, after all that can be said before anything is looked up."""
+    def _decode(self, kind: ResourceType, obj: JSON, writing: Writing) -> JSON:
+        """The object as its kind can hold it. Raises 400."""
         self._check_type(kind, obj)
         obj, unknown = kind.decode(obj)
-        self._tell_unknown(kind, unknown, writing)
-        meta: JSON = obj["metadata"]
-        if kind.namespaced:
-            if meta.setdefault("namespace", namespace) != namespace:
-                if meta["namespace"]:
-                    raise errors.bad_request(
-                        "the namespace of the provided object does not match the namespace sent on the request"
-                    )
-                meta["namespace"] = namespace
-        else:
-            meta.pop("namespace", None)
+        texts = [f'unknown field "{path}"' for path in unknown]
+        if texts and writing.field_validation == "Strict":
+            raise errors.undecodable(kind.kind, kind.version, "strict decoding error: " + ", ".join(texts))
+        if writing.field_validation != "Ignore":
+            writing.warnings += texts
         return obj
 
     def _check_type(self, kind: ResourceType, obj: JSON) -> None:
         api_version, name = obj.get("apiVersion"), obj.get("kind")
         if not kind.custom:
-            obj.setdefault("apiVersion", kind.api_version)
-            obj.setdefault("kind", kind.kind)
-            if obj["kind"] != kind.kind:
+            api_version, name = api_version or kind.api_version, name or kind.kind
+            obj["apiVersion"], obj["kind"] = api_version, name
+            if name != kind.kind:
                 raise errors.bad_request(
                     f'{name} in version "{api_version}" cannot be handled as a {kind.kind}: converting is not possible'
                 )
-        elif not name:
+        elif not isinstance(name, str) or not name:
             raise errors.bad_request("Object 'Kind' is missing in the body of the request")
-        if obj.get("apiVersion") != kind.api_version:
+        if api_version != kind.api_version:
             raise errors.bad_request(
                 f"the API version in the data ({api_version}) does not match the expected API version "
                 f"({kind.api_version})"
             )
 
-    def _tell_unknown(self, kind: ResourceType, unknown: list[str], writing: Writing) -> None:
-        if writing.field_validation == "Ignore":
-            return
-        texts = [f'unknown field "{path}"' for path in unknown]
-        if texts and writing.field_validation == "Strict":
-            raise errors.undecodable(kind.kind, kind.version, "strict decoding error: " + ", ".join(texts))
-        writing.warnings += texts
+    def _place(self, kind: ResourceType, namespace: str, meta: JSON) -> None:
+        """The namespace is that of the request. Raises 400 when the object names another."""
+        if not kind.namespaced:
+            meta.pop("namespace", None)
+        elif meta.get("namespace") and meta["namespace"] != namespace:
+            raise errors.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        else:
+            meta["namespace"] = namespace
 
-    def _check_namespace(self, kind: ResourceType, namespace: str) -> None:
+    def _insert(self, kind: ResourceType, namespace: str, obj: JSON, writing: Writing) -> JSON:
+        meta = obj["metadata"]
+        self._check_namespace(kind, namespace, meta)
+        obj = kind.strategy.from_version(obj, kind.version)
+        if meta.get("generateName") and not meta.get("name"):
+            meta["name"] = self._unused_name(kind, namespace, meta["generateName"])
+        self._begin(kind, obj)
+        kind.strategy.prepare(obj, None)
+        metadata.tidy(meta)
+        self._validate(kind, obj, None, "")
+        if kind.custom:
+            writing.warnings += metadata.finalizer_warnings(meta, None)
+        if not writing.dry_run and meta.pop("resourceVersion", "").isdigit():
+            # kube-apiserver answers 500 here; what can never succeed is a fault of the request
+            raise errors.bad_request("resourceVersion should not be set on objects to be created")
+        if existing := self.storage.get(kind.key(namespace, meta["name"])):
+            raise _exists(kind, meta, existing.object)
+        if "managedFields" not in meta:
+            fields.record_update(None, obj, kind.schema, self._writer(kind, writing, ""))
+        return self._put(kind, obj, writing)
+
+    def _check_namespace(self, kind: ResourceType, namespace: str, meta: JSON) -> None:
         if not kind.namespaced:
             return
         found = self.storage.get(ObjectKey("namespaces", "", namespace))
         if found is None:
             raise errors.not_found("", "namespaces", namespace)
-        if found.object["metadata"].get("deletionTimestamp"):
+        if found.object.get("status", {}).get("phase") == "Terminating":
             why = f"unable to create new content in namespace {namespace} because it is being terminated"
             cause = {
                 "reason": "NamespaceTerminating",
                 "message": f"namespace {namespace} is being terminated",
                 "field": "metadata.namespace",
             }
-            raise errors.forbidden(kind.group, kind.plural, namespace, why, [cause])
+            name = meta.get("name") or meta.get("generateName") or "Unknown"
+            raise errors.forbidden(kind.group, kind.plural, name, why, [cause])
 
-    def _begin(self, kind: ResourceType, namespace: str, obj: JSON) -> None:
+    def _unused_name(self, kind: ResourceType, namespace: str, prefix: str) -> str:
+        """A generated name that is free, as far as a few tries find one."""
+        for _ in range(_NAME_TRIES):
+            name = names.generate(prefix, self._random)
+            if self.storage.get(kind.key(namespace, name)) is None:
+                break
+        return name
+
+    def _begin(self, kind: ResourceType, obj: JSON) -> None:
         meta = obj["metadata"]
-        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"):
+        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             meta.pop(key, None)
-        if kind.namespaced:
-            meta["namespace"] = namespace
         meta["uid"] = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         meta["creationTimestamp"] = self._timestamp()
         if kind.strategy.counts_generation:
             meta["generation"] = 1
         if kind.custom and "status" in kind.subresources:
             obj.pop("status", None)
-        if kind.resource == DEFINITIONS:
-            meta["finalizers"] = [*meta.get("finalizers", ()), CLEANUP_FINALIZER]
 
     # ------------------------------------------------------------------ update
+
+    def replace(
+        self, kind: ResourceType, namespace: str, name: str, body: JSON, writing: Writing, *, subresource: str = ""
+    ) -> tuple[JSON, bool]:
+        """Put an object in the place of another; returns it as stored and whether it is new. Raises StatusError."""
+        new = self._decode(kind, copy.deepcopy(body), writing)
+        meta = new["metadata"]
+        self._place(kind, namespace, meta)
+        _check_name(meta, name)
+        writing.warnings += metadata.without_duplicate_owners(meta, patched=False)
+        missing = self.storage.get(kind.key(namespace, name)) is None
+        if missing and not subresource and policies.created_by_update(kind):
+            meta.pop("resourceVersion", None)
+            return self._insert(kind, namespace, new, writing), True
+        old = self.read(kind, namespace, name)
+        if meta.get("uid") and meta["uid"] != old["metadata"]["uid"]:
+            raise failed_precondition(kind, name, "UID", meta["uid"], old["metadata"]["uid"])
+        return self._change(kind, old, new, writing, subresource), False
 
     def update(
         self,
@@ -174,55 +186,59 @@ class Objects:
         writing: Writing,
         *,
         subresource: str = "",
-        needs_version: bool = False,
         applying: bool = False,
     ) -> JSON:
-        """Replace an object by `change(a copy of it)`; returns it as stored. Raises StatusError.
+        """Change an object to `change(a copy of it)`; returns it as stored. Raises StatusError.
 
-        `needs_version`: a custom object must name the resourceVersion it replaces (PUT). `applying`: `change` has set
-        managedFields itself.
+        `applying`: `change` has set managedFields itself.
         """
         old = self.read(kind, namespace, name)
         new = change(copy.deepcopy(kind.shown(old)))
-        new = self._accept(kind, namespace, new, writing)
-        meta = new["metadata"]
-        self._check_identity(kind, old["metadata"], meta, name, needs_version=needs_version)
+        try:
+            new = self._decode(kind, new, writing)
+        except errors.StatusError as error:
+            raise error if applying else _unreadable_patch(error) from error
+        self._place(kind, namespace, new["metadata"])
+        _check_name(new["metadata"], name)
+        writing.warnings += metadata.without_duplicate_owners(new["metadata"], patched=True)
+        return self._change(kind, old, new, writing, subresource, applying=applying)
+
+    def _change(
+        self, kind: ResourceType, old: JSON, new: JSON, writing: Writing, subresource: str, *, applying: bool = False
+    ) -> JSON:
+        self._check_version(kind, old["metadata"], new["metadata"])
         new = kind.strategy.from_version(new, kind.version)
-        managed = meta.get("managedFields") if applying else None
+        managed = new["metadata"].get("managedFields") if applying else None
         new = self._only_what_may_change(kind, old, new, subresource)
+        spec = new.get("spec")
         kind.strategy.prepare(new, old)
+        if subresource == "finalize":
+            new["spec"] = spec or {}
         metadata.tidy(new["metadata"])
         if managed is not None:
             new["metadata"]["managedFields"] = managed
         self._validate(kind, new, old, subresource)
+        if kind.custom:
+            writing.warnings += metadata.finalizer_warnings(new["metadata"], old["metadata"])
         if kind.strategy.counts_generation and _content(new) != _content(old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         if managed is None:
             fields.record_update(old, new, kind.schema, self._writer(kind, writing, subresource))
+        if _waits_for_nothing(old, new):
+            return self._finish(kind, new, writing)
         if _but_times(new) == _but_times(old):
             return old
-        if _ready_to_go(new):
-            return self._finish(kind, new, writing)
         return self._put(kind, new, writing)
 
-    def _check_identity(self, kind: ResourceType, old: JSON, meta: JSON, name: str, *, needs_version: bool) -> None:
-        if not meta.get("name"):
-            meta["name"] = name
-        if meta["name"] != name:
-            raise errors.bad_request(
-                f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
-            )
+    def _check_version(self, kind: ResourceType, old: JSON, meta: JSON) -> None:
+        """Whether the object is changed that the client has seen. Raises 409, and 422 when it does not say which."""
         version = meta.get("resourceVersion")
-        if not version and needs_version and (kind.custom or kind.plural == "leases"):
+        if version and version != "0":
+            if version != old["resourceVersion"]:
+                raise errors.conflict(kind.group, kind.plural, old["name"], _MODIFIED)
+        elif policies.updated_only_with_version(kind):
             missing = errors.invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
-            details = errors.object_details(kind.group, kind.plural, name) | {"causes": [missing.cause()]}
-            text = f'{errors.qualified(kind.group, kind.plural)} "{name}" is invalid: {missing.path}: {missing.text()}'
-            raise errors.StatusError(422, "Invalid", text, details=details)
-        if version and version != old["resourceVersion"]:
-            raise errors.conflict(kind.group, kind.plural, name, _MODIFIED)
-        if meta.get("uid") and meta["uid"] != old["uid"]:
-            why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['uid']}"
-            raise errors.conflict(kind.group, kind.plural, name, why)
+            raise errors.Subject(kind.group, kind.plural, old["name"]).invalid([missing])
 
     def _only_what_may_change(self, kind: ResourceType, old: JSON, new: JSON, subresource: str) -> JSON:
         """The new object with everything the request may not touch as it was."""
@@ -252,38 +268,13 @@ class Objects:
     def delete(self, kind: ResourceType, namespace: str, name: str, deletion: Deletion) -> tuple[JSON, bool]:
         """Delete an object, or begin to. Returns its last state and whether it is gone now. Raises StatusError."""
         old = self.read(kind, namespace, name)
-        self._check_preconditions(kind, old["metadata"], deletion)
-        new = copy.deepcopy(old)
-        meta = new["metadata"]
-        grace = pods.grace_seconds(new, deletion.grace_seconds) if kind.resource == "pods" else 0
-        finalizers = _with_propagation(meta.get("finalizers", []), deletion.propagation)
-        if finalizers:
-            meta["finalizers"] = finalizers
-        else:
-            meta.pop("finalizers", None)
-        begun = "deletionTimestamp" in meta
-        if not begun or grace < meta.get("deletionGracePeriodSeconds", 0):
-            meta["deletionTimestamp"] = metadata.timestamp(self.now() + timedelta(seconds=grace))
-            meta["deletionGracePeriodSeconds"] = grace
-            if not begun and "generation" in meta:
-                meta["generation"] += 1
-        if kind.resource == "namespaces":
-            new.setdefault("status", {})["phase"] = "Terminating"
-        writing = Writing(dry_run=deletion.dry_run)
-        if _ready_to_go(new):
-            return self._finish(kind, new, writing), True
-        if new == old:
-            return old, False
-        return self._put(kind, new, writing), False
-
-    def _check_preconditions(self, kind: ResourceType, meta: JSON, deletion: Deletion) -> None:
-        for what, wanted, actual in (
-            ("UID", deletion.uid, meta["uid"]),
-            ("ResourceVersion", deletion.resource_version, meta["resourceVersion"]),
-        ):
-            if wanted and wanted != actual:
-                why = f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {actual}"
-                raise errors.conflict(kind.group, kind.plural, meta["name"], why)
+        decided = outcome(kind, old, deletion, self.now())
+        obj, writing = decided.obj, Writing(dry_run=deletion.dry_run)
+        if decided.changed:
+            obj = self._put(kind, obj, writing)
+        if decided.gone:
+            obj = self._finish(kind, obj, writing)
+        return obj, decided.gone
 
     def set_metadata(self, key: ObjectKey, field_name: str, values: list[Any], *, manager: str) -> None:
         """Set a list of metadata for a controller of the server; an object that then waits for nothing goes."""
@@ -294,9 +285,9 @@ class Objects:
         new["metadata"][field_name] = values
         metadata.tidy(new["metadata"])
         fields.record_update(stored.object, new, kind.schema, self._writer(kind, Writing(manager=manager), ""))
-        if _ready_to_go(new):
+        if _waits_for_nothing(stored.object, new):
             self._finish(kind, new, Writing())
-        else:
+        elif new != stored.object:
             self._put(kind, new, Writing())
 
     # ------------------------------------------------------------------ common
@@ -348,18 +339,31 @@ def _but_times(obj: JSON) -> JSON:
     return {**obj, "metadata": meta, "apiVersion": "", "owners": owners}
 
 
-def _ready_to_go(obj: JSON) -> bool:
-    """Whether a deleted object waits for nothing any more."""
-    meta = obj["metadata"]
-    if "deletionTimestamp" not in meta or meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
+def _waits_for_nothing(old: JSON, new: JSON) -> bool:
+    """Whether a deleted object goes with this change: its last finalizer is removed and no grace is left."""
+    meta = old["metadata"]
+    if "deletionTimestamp" not in meta or meta.get("deletionGracePeriodSeconds") or new["metadata"].get("finalizers"):
         return False
-    return not (obj.get("kind") == "Namespace" and obj.get("spec", {}).get("finalizers"))
+    return not (new.get("kind") == "Namespace" and new.get("spec", {}).get("finalizers"))
 
 
-def _with_propagation(finalizers: list[str], propagation: str) -> list[str]:
-    kept = [item for item in finalizers if item not in (FOREGROUND, ORPHAN)] if propagation else list(finalizers)
-    if propagation == "Foreground":
-        kept.append(FOREGROUND)
-    elif propagation == "Orphan":
-        kept.append(ORPHAN)
-    return kept
+def _check_name(meta: JSON, name: str) -> None:
+    """Raises 400 when an object is not the one that the path names."""
+    if not meta.get("name"):
+        raise errors.bad_request(
+            f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        )
+    if meta["name"] != name:
+        raise errors.bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+
+
+def _exists(kind: ResourceType, meta: JSON, existing: JSON) -> errors.StatusError:
+    error = errors.already_exists(kind.group, kind.plural, meta["name"], generated=bool(meta.get("generateName")))
+    if "deletionTimestamp" in existing["metadata"]:
+        error.message = f"object is being deleted: {error.message}"
+    return error
+
+
+def _unreadable_patch(error: errors.StatusError) -> errors.StatusError:
+    """422: the object that a patch makes cannot be read as one of its kind."""
+    return errors.Subject("", "").invalid([errors.invalid_value("patch", "", str(error.__cause__ or error.message))])

@@ -25,6 +25,7 @@ from footplate_local.apiserver import metadata, tls
 from footplate_local.apiserver.controllers.collector import Collector
 from footplate_local.apiserver.http.faults import Faults, Request
 from footplate_local.apiserver.http.handler import Handler
+from footplate_local.apiserver.http.requests import LARGEST_BODY
 from footplate_local.apiserver.http.verbs import ResourceApi
 from footplate_local.apiserver.kinds import definitions
 from footplate_local.apiserver.kinds.builtins import builtin_types
@@ -36,7 +37,6 @@ from footplate_local.apiserver.storage.sqlite import HISTORY, SqliteStorage
 _LOG = logging.getLogger(__name__)
 FIRST_NAMESPACES = ("default", "kube-system", "footplate-system")
 _HOST = "127.0.0.1"
-_LARGEST_BODY = 3 * 1024 * 1024  # as etcd's limit, with room
 _SHUTDOWN_SECONDS = 1.0
 
 
@@ -105,7 +105,7 @@ class ApiServer:
         self._objects = Objects(self._storage, self._registry, now=self._now, source=self._random)
         self._create_namespaces()
         self._api = ResourceApi(self._objects, self._random)
-        self._handler = Handler(self._registry, self._api, self.token)
+        self._handler = Handler(self._registry, self._api, self.token, self._now)
         self._collecting = asyncio.create_task(Collector(self._objects).run(), name="collector")
         await self._listen()
         kubeconfig.write(self.kubeconfig, self.url, self.token, certificate=tls.public_part(self._certificate))
@@ -162,7 +162,7 @@ class ApiServer:
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]) -> web.BaseRequest:
     """aiohttp's own factory, but with room for large objects."""
     loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY)
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=LARGEST_BODY + 1)
 
 
 def _last_port(path: Path) -> list[int]:

@@ -6,7 +6,8 @@ import base64
 import hashlib
 from typing import Any
 
-from footplate_local.apiserver.errors import unknown_path
+from footplate_local.apiserver.errors import PageNotFound
+from footplate_local.apiserver.http import access
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 
 JSON = dict[str, Any]
@@ -22,12 +23,16 @@ VERSION: JSON = {
     "compiler": "",
     "platform": "linux/amd64",
 }
-_REVIEWS = {"selfsubjectaccessreviews": "SelfSubjectAccessReview", "selfsubjectrulesreviews": "SelfSubjectRulesReview"}
 _SUBRESOURCES: dict[str, tuple[str, tuple[str, ...], tuple[str, str]]] = {
     "status": ("", ("get", "patch", "update"), ("", "")),
     "scale": ("Scale", ("get", "patch", "update"), ("autoscaling", "v1")),
     "log": ("", ("get",), ("", "")),
     "binding": ("Binding", ("create",), ("", "")),
+    "ephemeralcontainers": ("", ("get", "patch", "update"), ("", "")),
+    "eviction": ("Eviction", ("create",), ("policy", "v1")),
+    "finalize": ("", ("update",), ("", "")),
+    "resize": ("", ("get", "patch", "update"), ("", "")),
+    "token": ("TokenRequest", ("create",), ("authentication.k8s.io", "v1")),
 }
 
 
@@ -45,7 +50,7 @@ def _group(name: str, versions: list[str]) -> JSON:
 
 
 def _groups(registry: Registry) -> dict[str, list[str]]:
-    return registry.groups() | {"authorization.k8s.io": ["v1"]}
+    return registry.groups() | {group: ["v1"] for group in access.GROUPS}
 
 
 def group_list(registry: Registry) -> JSON:
@@ -57,21 +62,16 @@ def group(registry: Registry, name: str) -> JSON:
     """Raises StatusError 404."""
     versions = _groups(registry).get(name)
     if not name or versions is None:
-        raise unknown_path()
+        raise PageNotFound
     return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, versions)}
 
 
 def resource_list(registry: Registry, group_name: str, version: str) -> JSON:
     """Raises StatusError 404."""
-    kinds = [kind for kind in registry.types() if (kind.group, kind.version) == (group_name, version)]
+    kinds = [kind for kind in (*registry.types(), *access.KINDS) if (kind.group, kind.version) == (group_name, version)]
     resources = [entry for kind in kinds for entry in _resources(kind)]
-    if (group_name, version) == ("authorization.k8s.io", "v1"):
-        resources = [
-            {"name": plural, "singularName": "", "namespaced": False, "kind": kind, "verbs": ["create"]}
-            for plural, kind in _REVIEWS.items()
-        ]
     if not resources:
-        raise unknown_path()
+        raise PageNotFound
     group_version = f"{group_name}/{version}" if group_name else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}
 
@@ -88,7 +88,8 @@ def _resources(kind: ResourceType) -> list[JSON]:
         main["shortNames"] = list(kind.short_names)
     if kind.categories:
         main["categories"] = list(kind.categories)
-    main["storageVersionHash"] = storage_hash(kind)
+    if "list" in kind.verbs:  # what is not stored has no form of storage
+        main["storageVersionHash"] = storage_hash(kind)
     found = [main]
     for name in kind.subresources:
         other_kind, verbs, (group_name, version) = _SUBRESOURCES[name]

@@ -1,18 +1,29 @@
-"""Faults that a test asks for, and a record of the requests: what a client does when the server misbehaves."""
+"""Faults that a test asks for, and a record of the requests: what a client does when the server misbehaves.
+
+A test adds rules to the server that it runs (`api_server.faults.add("POST", "/pods$", code=409, count=2)`): what kinds
+of misbehaviour there are is told at `Fault`. All open watches end at once with `drop_watches` of the server.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NoReturn
 
 from aiohttp import web
 
 from footplate_local.apiserver.errors import StatusError
 
-Action = Literal["status", "delay", "drop", "hang"]
-_REASONS = {409: "Conflict", 410: "Expired", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
+Action = Literal["status", "delay", "drop", "cut", "hang"]
+_REASONS = {
+    409: "Conflict",
+    410: "Expired",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
 
 
 @dataclass(slots=True)
@@ -20,9 +31,10 @@ class Fault:
     """A rule: the next `count` requests whose method and path match are answered wrongly.
 
     `method` and `path` are regular expressions; the path is matched with its query (`…/pods?watch=true`), anywhere.
-    Actions: `status` answers with the status `code` (and Retry-After when `retry_after` is set); `delay` waits
-    `seconds` and then answers as usual; `drop` closes the connection without an answer, after carrying the request
-    out when `after` is true; `hang` never answers.
+    Actions: `status` answers with the status `code` (and Retry-After when `retry_after` is set), for example 409, 429,
+    500 or 503; `delay` waits `seconds` and then answers as usual; `drop` closes the connection without an answer, after
+    carrying the request out when `after` is true; `cut` answers, but closes the connection after `seconds`, in the
+    middle of a watch; `hang` never answers.
     """
 
     method: str
@@ -85,14 +97,14 @@ async def strike(fault: Fault, request: web.BaseRequest) -> None:
     elif fault.action == "drop":
         if not fault.after:
             drop(request)
-    else:
-        headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    elif fault.action == "status":
+        details = None if fault.retry_after is None else {"retryAfterSeconds": fault.retry_after}
         reason = _REASONS.get(fault.code, "InternalError")
-        raise StatusError(fault.code, reason, f"a test asked for this {fault.code}", headers=headers)
+        raise StatusError(fault.code, reason, f"a test asked for this {fault.code}", details=details)
 
 
-def drop(request: web.BaseRequest) -> None:
-    """Close the connection of a request without an answer."""
+def drop(request: web.BaseRequest) -> NoReturn:
+    """Close the connection of a request as it is. Raises ConnectionResetError."""
     if request.transport is not None:
         request.transport.abort()
     raise ConnectionResetError("a test asked to drop this connection")

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 import logging
 from collections import deque
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
-from footplate_local.apiserver.errors import StatusError, method_not_allowed, unknown_path
+from footplate_local.apiserver.errors import (
+    PageNotFound,
+    StatusError,
+    bad_request,
+    internal_error,
+    method_not_allowed,
+)
 from footplate_local.apiserver.http import access, discovery, openapi, requests
+from footplate_local.apiserver.http.answers import answer
 from footplate_local.apiserver.http.faults import Fault, Faults, Request, drop, strike
-from footplate_local.apiserver.http.verbs import ResourceApi, answer
+from footplate_local.apiserver.http.verbs import ResourceApi
 from footplate_local.apiserver.kinds.registry import Registry
 
 JSON = dict[str, Any]
 _LOG = logging.getLogger(__name__)
 REMEMBERED_REQUESTS = 20_000
+_PATHS = [
+    "/api",
+    "/api/v1",
+    "/apis",
+    "/healthz",
+    "/livez",
+    "/openapi/v2",
+    "/openapi/v3",
+    "/readyz",
+    "/version",
+]
 
 
 class Handler:
     """Answers every request of a server. `requests` is a record of the last ones, `faults` are for tests."""
 
-    def __init__(self, registry: Registry, api: ResourceApi, token: str) -> None:
+    def __init__(self, registry: Registry, api: ResourceApi, token: str, now: Callable[[], datetime]) -> None:
         self._registry = registry
         self._api = api
         self._token = token.encode()
+        self._reviews = access.Reviews(token, now)
         self._openapi = openapi.Documents(registry)
         self.faults = Faults()
         self.requests: deque[Request] = deque(maxlen=REMEMBERED_REQUESTS)
@@ -34,33 +57,48 @@ class Handler:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         fault = self.faults.take(request)
         try:
-            response = await self._answer(request, fault)
+            response = await self._struck(request, fault)
+        except PageNotFound as error:
+            response = web.Response(text=error.TEXT, status=404)
         except StatusError as error:
             response = answer(error.body(), error.code)
             response.headers.update(error.headers)
         except (ConnectionResetError, BrokenPipeError):
             self._record(request, 499)
             raise
+        except RecursionError:
+            response = answer(bad_request("the object is nested too deeply").body(), 400)
         except Exception as error:  # noqa: BLE001 - one bad request must not end the server; it is logged in full
             _LOG.exception("%s %s failed", request.method, request.path_qs)
-            response = answer(StatusError(500, "InternalError", f"Internal error occurred: {error}").body(), 500)
+            response = answer(internal_error(str(error)).body(), 500)
         self._record(request, response.status)
         if fault is not None and fault.action == "drop":
             drop(request)
         return response
 
+    async def _struck(self, request: web.BaseRequest, fault: Fault | None) -> web.StreamResponse:
+        """The answer under a rule of a test, if there is one."""
+        if fault is None:
+            return await self._answer(request)
+        await strike(fault, request)
+        if fault.action != "cut":
+            return await self._answer(request)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(fault.seconds):
+                return await self._answer(request)
+        return drop(request)
+
     def _record(self, request: web.BaseRequest, status: int) -> None:
         agent = request.headers.get("User-Agent", "")
         self.requests.append(Request(request.method, request.path_qs, agent, status))
 
-    async def _answer(self, request: web.BaseRequest, fault: Fault | None) -> web.StreamResponse:
-        if fault is not None:
-            await strike(fault, request)
-        path = request.path
-        if path in ("/healthz", "/livez", "/readyz"):
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        parts = request.path.strip("/").split("/")
+        if parts[0] in ("healthz", "livez", "readyz"):
             return web.Response(text="ok")
         self._authenticate(request)
-        parts = [part for part in path.split("/") if part]
+        if "" in parts[1:]:
+            raise PageNotFound
         match parts:
             case ["version"]:
                 return answer(discovery.VERSION)
@@ -68,15 +106,14 @@ class Handler:
                 return self._openapi.answer(request, rest)
             case ["api" | "apis"] | ["api" | "apis", _] | ["apis", _, _]:
                 return self._discover(request, parts)
-            case ["apis", "authorization.k8s.io" | "authentication.k8s.io", "v1", plural] if request.method == "POST":
-                return answer(access.review(plural, await requests.object_body(request)), 201)
+            case ["apis", group, *_] if group in access.GROUPS:
+                return await self._reviews.answer(request, parts[1:])
             case ["api" | "apis", *_]:
-                return await self._api.handle(request, requests.resolve(self._registry, parts))
-            case []:
-                return answer(
-                    {"paths": ["/api", "/api/v1", "/apis", "/healthz", "/openapi/v2", "/openapi/v3", "/version"]}
-                )
-        raise unknown_path()
+                target = requests.resolve(self._registry, parts, request.method)
+                return await self._api.handle(request, target)
+            case [""]:
+                return answer({"paths": _PATHS})
+        raise PageNotFound
 
     def _authenticate(self, request: web.BaseRequest) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -85,7 +122,7 @@ class Handler:
 
     def _discover(self, request: web.BaseRequest, parts: list[str]) -> web.Response:
         if request.method not in ("GET", "HEAD"):
-            raise method_not_allowed(request.method)
+            raise method_not_allowed()
         if len(parts) == 1 and discovery.AGGREGATED in request.headers.get("Accept", ""):
             response = answer(discovery.aggregated(self._registry, core=parts[0] == "api"))
             response.headers["Content-Type"] = (

@@ -1,4 +1,8 @@
-"""The verbs of the resource API over HTTP: get, list, watch, create, update, patch, delete, and the subresources."""
+"""The verbs of the resource API over HTTP: which may be used on a path, and those that write.
+
+Sources: apiserver pkg/endpoints/handlers/{create,update,patch,delete}.go; which paths and methods there are:
+pkg/endpoints/installer.go for built-in kinds, apiextensions-apiserver customresource_handler.go for custom ones.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +13,31 @@ from typing import Any
 
 from aiohttp import web
 
-from footplate_local.apiserver import errors, metadata, selectors
-from footplate_local.apiserver.http import logs, requests, views
+from footplate_local.apiserver import errors, metadata, policies
+from footplate_local.apiserver.http import logs, negotiation, options, requests, views
+from footplate_local.apiserver.http.answers import answer, success
+from footplate_local.apiserver.http.reading import Reading
 from footplate_local.apiserver.http.requests import Target
-from footplate_local.apiserver.http.watches import Watch, WatchOptions
 from footplate_local.apiserver.kinds import pods, scale
 from footplate_local.apiserver.objects import Objects, Writing
 from footplate_local.apiserver.patching import patches
 from footplate_local.apiserver.patching.server_side_apply import server_side_apply
-from footplate_local.apiserver.storage import paging
-from footplate_local.apiserver.storage.model import encode
 
 JSON = dict[str, Any]
 Change = Callable[[JSON], JSON]
 
-
-def answer(body: Any, status: int = 200, warnings: list[str] | None = None) -> web.Response:
-    """A JSON answer; `warnings` become Warning headers, which kubectl prints."""
-    response = web.Response(
-        body=body if isinstance(body, bytes) else encode(body), status=status, content_type="application/json"
-    )
-    for text in warnings or ():
-        response.headers.add("Warning", f'299 - "{text.replace(chr(92), "").replace(chr(34), chr(39))}"')
-    return response
+JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
+STRATEGIC_PATCH, APPLY_PATCH = "application/strategic-merge-patch+json", "application/apply-patch+yaml"
+_ON_COLLECTIONS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+_ON_OBJECTS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_ON_SUBRESOURCES = {
+    "status": ("GET", "PUT", "PATCH"),
+    "scale": ("GET", "PUT", "PATCH"),
+    "log": ("GET",),
+    "finalize": ("PUT",),
+    "ephemeralcontainers": ("GET", "PUT", "PATCH"),
+    "resize": ("GET", "PUT", "PATCH"),
+}
 
 
 class ResourceApi:
@@ -39,197 +45,183 @@ class ResourceApi:
 
     def __init__(self, objects: Objects, source: random.Random) -> None:
         self._objects = objects
-        self._random = source
-        self._watches: set[Watch] = set()
+        self._reading = Reading(objects, source)
 
     def close_watches(self) -> None:
         """End all streams, as a server that stops does."""
-        for watch in tuple(self._watches):
-            watch.close()
+        self._reading.close_watches()
 
     async def handle(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         """Answer a request. Raises StatusError."""
-        method = request.method
+        _check_method(target, request.method)
         if target.subresource == "log":
             return await logs.serve(request, self._objects, target)
         if target.subresource == "binding":
             return await self._bind(request, target)
         if target.subresource == "scale":
             return await self._scale(request, target)
-        match method:
-            case "GET" | "HEAD" if requests.flag(request.query, "watch"):
-                return await self._watch(request, target)
-            case "GET" | "HEAD" if target.name:
-                return self._get(request, target)
+        match request.method:
+            case "GET" | "HEAD" if target.name and not target.watch:
+                return await self._reading.get(request, target)
             case "GET" | "HEAD":
-                return self._list(request, target)
-            case "POST" if not target.name:
+                return await self._reading.list_or_watch(request, target)
+            case "POST":
                 return await self._create(request, target)
-            case "PUT" if target.name:
+            case "PUT":
                 return await self._replace(request, target)
-            case "PATCH" if target.name:
+            case "PATCH":
                 return await self._patch(request, target)
-            case "DELETE" if target.name and not target.subresource:
+            case _ if target.name:
                 return await self._delete(request, target)
-            case "DELETE" if not target.name:
-                return await self._delete_collection(request, target)
-        raise errors.method_not_allowed(method)
+        return await self._delete_collection(request, target)
 
     def _shown(
-        self, request: web.BaseRequest, target: Target, obj: JSON, status: int = 200, writing: Writing | None = None
+        self, request: web.BaseRequest, target: Target, obj: JSON, status: int, writing: Writing
     ) -> web.Response:
-        body = views.one(target.kind, obj, requests.accepted(request), self._objects.now())
-        return answer(body, status, writing.warnings if writing else None)
-
-    def _get(self, request: web.BaseRequest, target: Target) -> web.Response:
-        return self._shown(request, target, self._objects.read(target.kind, target.namespace or "", target.name))
-
-    def _list(self, request: web.BaseRequest, target: Target) -> web.Response:
-        query, storage = request.query, self._objects.storage
-        matches = selectors.matcher(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
-        page = paging.page(
-            storage,
-            target.kind.resource,
-            target.namespace,
-            matches,
-            limit=requests.number(query, "limit"),
-            token=query.get("continue", ""),
-            version=query.get("resourceVersion", "") if query.get("resourceVersionMatch") == "Exact" else "",
-        )
-        return answer(views.many(target.kind, page.items, page.meta, requests.accepted(request), self._objects.now()))
-
-    async def _watch(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        query = request.query
-        version = query.get("resourceVersion", "")
-        if version and not version.isdigit():
-            raise errors.bad_request(f"invalid resource version {version!r}")
-        options = WatchOptions(
-            version=int(version) if version not in ("", "0") else None,
-            matches=selectors.matcher(target.kind, query.get("labelSelector", ""), query.get("fieldSelector", "")),
-            timeout=requests.number(query, "timeoutSeconds") or WatchOptions.default_timeout(self._random),
-            bookmarks=requests.flag(query, "allowWatchBookmarks"),
-            send_initial=requests.flag(query, "sendInitialEvents"),
-        )
-        watch = Watch(self._objects.storage, target, options, requests.accepted(request), self._objects.now)
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        response.enable_chunked_encoding()
-        self._watches.add(watch)
-        try:
-            await watch.serve(request, response)
-        finally:
-            self._watches.discard(watch)
-        return response
+        body = views.one(target.kind, obj, negotiation.accepted(request), self._objects.now())
+        return answer(body, status, writing.warnings)
 
     async def _create(self, request: web.BaseRequest, target: Target) -> web.Response:
-        if target.namespace is None:
-            raise errors.method_not_allowed("POST")
-        body = await requests.object_body(request)
-        writing = requests.writing(request)
-        created = self._objects.create(target.kind, target.namespace, body, writing)
+        negotiation.accepted(request)
+        body = await requests.body(request, custom=target.kind.custom)
+        writing = options.writing(request.query, _agent(request), creating=True)
+        created = self._objects.create(target.kind, target.namespace or "", _object(body), writing)
         return self._shown(request, target, created, 201, writing)
 
     async def _replace(self, request: web.BaseRequest, target: Target) -> web.Response:
-        body = await requests.object_body(request)
-        writing = requests.writing(request)
-        updated = self._objects.update(
+        if not target.name:
+            raise errors.bad_request("name must be provided")
+        negotiation.accepted(request)
+        body = await requests.body(request, custom=target.kind.custom)
+        writing = options.writing(request.query, _agent(request))
+        replaced, created = self._objects.replace(
+            target.kind, target.namespace or "", target.name, _object(body), writing, subresource=target.subresource
+        )
+        return self._shown(request, target, replaced, 201 if created else 200, writing)
+
+    async def _patch(self, request: web.BaseRequest, target: Target) -> web.Response:
+        media = _patch_type(request, custom=target.kind.custom)
+        if not target.name:
+            raise errors.bad_request("name must be provided")
+        negotiation.accepted(request)
+        raw = await requests.raw_body(request)
+        writing = options.writing(request.query, _agent(request), patch=media)
+        patch = requests.decode(raw, media) if raw.strip() else None
+        if media == APPLY_PATCH:
+            force, manager = options.flag(request.query, "force"), request.query["fieldManager"]
+            applied, created = server_side_apply(self._objects, target, patch, writing, manager=manager, force=force)
+            return self._shown(request, target, applied, 201 if created else 200, writing)
+        patched = self._objects.update(
             target.kind,
             target.namespace or "",
             target.name,
-            lambda _: copy.deepcopy(body),
+            _patch_function(media, patch),
             writing,
             subresource=target.subresource,
-            needs_version=True,
         )
-        return self._shown(request, target, updated, 200, writing)
-
-    async def _patch(self, request: web.BaseRequest, target: Target) -> web.Response:
-        kind, media = target.kind, requests.content_type(request)
-        patch = await requests.body(request)
-        writing = requests.writing(request)
-        if media == "application/apply-patch+yaml":
-            force = requests.flag(request.query, "force")
-            manager = request.query.get("fieldManager", "")
-            obj, created = server_side_apply(self._objects, target, patch, writing, manager=manager, force=force)
-            return self._shown(request, target, obj, 201 if created else 200, writing)
-        change = _patch_function(kind.custom, media, patch)
-        updated = self._objects.update(
-            kind, target.namespace or "", target.name, change, writing, subresource=target.subresource
-        )
-        return self._shown(request, target, updated, 200, writing)
+        return self._shown(request, target, patched, 200, writing)
 
     async def _delete(self, request: web.BaseRequest, target: Target) -> web.Response:
-        deletion = await requests.deletion(request)
-        obj, gone = self._objects.delete(target.kind, target.namespace or "", target.name, deletion)
-        if not gone or target.kind.plural in ("pods", "namespaces"):
-            return self._shown(request, target, obj)
-        details = errors.object_details(target.kind.group, target.kind.plural, target.name)
-        return answer(
-            {
-                "kind": "Status",
-                "apiVersion": "v1",
-                "metadata": {},
-                "status": "Success",
-                "details": {**details, "uid": obj["metadata"]["uid"]},
-            }
-        )
+        kind = target.kind
+        accepted = negotiation.accepted(request)
+        deletion = options.deletion(request.query, await requests.body(request))
+        obj, gone = self._objects.delete(kind, target.namespace or "", target.name, deletion)
+        status = 202 if deletion.told_to_cascade and not gone else 200
+        if gone and not policies.answers_with_deleted(kind):
+            details = errors.object_details(kind.group, kind.plural, target.name)
+            return answer(success({**details, "uid": obj["metadata"]["uid"]}), status)
+        return answer(views.one(kind, obj, accepted, self._objects.now()), status)
 
     async def _delete_collection(self, request: web.BaseRequest, target: Target) -> web.Response:
-        if "deletecollection" not in target.kind.verbs or target.namespace is None:
-            raise errors.method_not_allowed("DELETE")
-        query, kind = request.query, target.kind
-        deletion = await requests.deletion(request)
-        matches = selectors.matcher(kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
-        found = [
-            item
-            for item in self._objects.storage.listing(kind.resource, target.namespace)
-            if matches is None or matches(item.object)
-        ]
-        for item in found:
-            self._objects.delete(kind, item.key.namespace, item.key.name, deletion)
-        meta = {"resourceVersion": str(self._objects.storage.version)}
-        return answer(views.many(kind, found, meta, requests.accepted(request), self._objects.now()))
+        """Delete what a list of the same query shows, and answer with that list."""
+        kind = target.kind
+        accepted = negotiation.accepted(request)
+        wanted = options.listing(request.query)
+        deletion = options.deletion(request.query, await requests.body(request))
+        page = await self._reading.page(target, wanted)
+        for item in page.items:
+            try:
+                self._objects.delete(kind, item.key.namespace, item.key.name, deletion)
+            except errors.StatusError as error:
+                if error.code != 404:  # gone meanwhile: as it should be
+                    raise
+        return answer(views.many(kind, page.items, page.meta, accepted, self._objects.now()))
 
     async def _bind(self, request: web.BaseRequest, target: Target) -> web.Response:
-        if request.method != "POST":
-            raise errors.method_not_allowed(request.method)
-        binding = await requests.object_body(request)
+        binding = _object(await requests.body(request))
+        writing = options.writing(request.query, _agent(request), creating=True)
         kind, namespace = target.kind, target.namespace or ""
         pod = copy.deepcopy(self._objects.read(kind, namespace, target.name))
         pods.bind(pod, binding, metadata.timestamp(self._objects.now()))
-        if not requests.writing(request).dry_run:
+        if not writing.dry_run:
             self._objects.storage.put(kind.key(namespace, target.name), pod)
-        return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
+        return answer(success({}, code=201), 201)
 
     async def _scale(self, request: web.BaseRequest, target: Target) -> web.Response:
-        kind, namespace = target.kind, target.namespace or ""
-        if request.method == "GET":
-            return answer(scale.of(kind, self._objects.read(kind, namespace, target.name)))
-        if request.method not in ("PUT", "PATCH"):
-            raise errors.method_not_allowed(request.method)
-        body = await requests.body(request)
-        writing = requests.writing(request)
-        to_scale: Change = lambda _: body  # noqa: E731
+        kind, namespace, name = target.kind, target.namespace or "", target.name
+        if request.method in ("GET", "HEAD"):
+            return answer(scale.of(kind, self._objects.read(kind, namespace, name)))
         if request.method == "PATCH":
-            to_scale = _patch_function(True, requests.content_type(request), body)
+            media = _patch_type(request, custom=kind.custom)
+            raw = await requests.raw_body(request)
+            writing = options.writing(request.query, _agent(request), patch=media)
+            to_scale = _patch_function(media, requests.decode(raw, media) if raw.strip() else None)
+        else:
+            body = _object(await requests.body(request, custom=kind.custom))
+            writing = options.writing(request.query, _agent(request))
+            to_scale = lambda _: body  # noqa: E731
         updated = self._objects.update(
-            kind, namespace, target.name, lambda obj: scale.changed(kind, obj, to_scale(scale.of(kind, obj))), writing
+            kind, namespace, name, lambda obj: scale.changed(kind, obj, to_scale(scale.of(kind, obj))), writing
         )
-        return answer(scale.of(kind, updated))
+        return answer(scale.of(kind, updated), warnings=writing.warnings)
 
 
-def _patch_function(custom: bool, media: str, patch: Any) -> Change:
-    """The change that a patch means. Raises 400 and 415."""
-    if media == "application/json-patch+json":
+def _agent(request: web.BaseRequest) -> str:
+    return request.headers.get("User-Agent", "")
+
+
+def _object(body: Any) -> JSON:
+    if not isinstance(body, dict):
+        raise requests.not_an_object(body)
+    return body
+
+
+def _check_method(target: Target, method: str) -> None:
+    """Raises 405: built-in kinds have a route for each method, custom ones know the verbs."""
+    kind = target.kind
+    if kind.custom:
+        if method not in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+            raise errors.not_supported_on(kind.group, kind.plural, "")
+        if target.subresource and method in ("POST", "DELETE"):
+            raise errors.not_supported_on(kind.group, kind.plural, "create" if method == "POST" else "delete")
+        return
+    if target.subresource:
+        allowed = method in _ON_SUBRESOURCES.get(target.subresource, ("POST",))
+    elif target.name:
+        allowed = _ON_OBJECTS.get(method) in kind.verbs
+    else:
+        allowed = _ON_COLLECTIONS.get(method) in kind.verbs and (method == "GET" or target.namespace is not None)
+    if not allowed or (target.watch and method != "GET"):
+        raise errors.method_not_allowed()
+
+
+def _patch_type(request: web.BaseRequest, *, custom: bool) -> str:
+    """Raises 415."""
+    accepted = (
+        [JSON_PATCH, MERGE_PATCH, APPLY_PATCH] if custom else [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH]
+    )
+    media = requests.content_type(request)
+    if media not in accepted:
+        raise errors.unsupported_media_type(accepted)
+    return media
+
+
+def _patch_function(media: str, patch: Any) -> Change:
+    """The change that a patch means. Raises 400."""
+    if media == JSON_PATCH:
         return lambda obj: patches.json_patch(obj, patch)
-    allowed = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]
-    if not custom:
-        allowed.append("application/strategic-merge-patch+json")
-    if media not in allowed:
-        raise errors.unsupported_media_type(
-            "the body of the request was in an unknown format - accepted media types include: " + ", ".join(allowed)
-        )
     if not isinstance(patch, dict):
-        raise errors.bad_request("the patch must be an object")
-    if media == "application/merge-patch+json":
-        return lambda obj: dict(patches.merge_patch(obj, patch))
-    return lambda obj: dict(patches.strategic_merge_patch(obj, patch))
+        raise errors.bad_request("error decoding patch: the patch must be an object")
+    if media == STRATEGIC_PATCH:
+        return lambda obj: dict(patches.strategic_merge_patch(obj, patch))
+    return lambda obj: dict(patches.merge_patch(obj, patch))

@@ -1,6 +1,6 @@
 """Watches: the changes of a collection as a stream of lines.
 
-Source: Kubernetes API Concepts, "Efficient detection of changes".
+Sources: Kubernetes API Concepts, "Efficient detection of changes" and "Streaming lists"; apiserver pkg/storage/cacher.
 """
 
 from __future__ import annotations
@@ -17,22 +17,25 @@ from typing import Any
 from aiohttp import web
 
 from footplate_local.apiserver import errors
-from footplate_local.apiserver.http import views
-from footplate_local.apiserver.http.requests import Accepted, Target
+from footplate_local.apiserver.http import freshness, views
+from footplate_local.apiserver.http.negotiation import Accepted
+from footplate_local.apiserver.http.requests import Target
 from footplate_local.apiserver.selectors import Match
 from footplate_local.apiserver.storage.model import Change, HistoryGone, Storage, Stored, encode
 
 JSON = dict[str, Any]
 BOOKMARK_SECONDS = 60.0
+LAST_BOOKMARK_SECONDS = 2.0
 LONGEST_BACKLOG = 10_000
+FAREWELL_SECONDS = 5.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """`version` None: begin with the objects that are there now."""
+    """`version` 0 with `send_initial` false: from now on. `send_initial`: begin with the objects that are there."""
 
-    version: int | None
+    version: int
     matches: Match | None
     timeout: float
     bookmarks: bool
@@ -45,7 +48,7 @@ class WatchOptions:
 
 
 class Watch:
-    """One open watch. It subscribes before it looks at the past, so nothing falls between."""
+    """One open watch. It looks at the past and subscribes in one step, so nothing falls between."""
 
     def __init__(
         self, storage: Storage, target: Target, options: WatchOptions, accepted: Accepted, now: Callable[[], datetime]
@@ -60,39 +63,84 @@ class Watch:
         self._first = True
         self._overflow = False
         self._closed = False
-        self._bookmarked = storage.version
+        self._sent_up_to = 0
+        self._leave: Callable[[], None] = lambda: None
+        self._ends = asyncio.get_running_loop().time() + options.timeout
 
     async def serve(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Write events until the time is up, the client leaves, or `close` is called."""
-        leave = self._storage.subscribe(self._on_change)
         try:
-            self._start()
-            await response.prepare(request)
             with contextlib.suppress(ConnectionResetError, TimeoutError):
                 async with asyncio.timeout(self._options.timeout):
+                    if self._options.send_initial and self._storage.version < self._options.version:
+                        await response.prepare(request)
+                        await self._wait_for_version()
+                    self._start()
+                    await response.prepare(request)
                     await self._stream(response)
-            with contextlib.suppress(ConnectionResetError):
-                if self._options.bookmarks and not self._overflow and not self._closed:
-                    self._bookmark()
-                await self._flush(response)
+            with contextlib.suppress(ConnectionResetError, TimeoutError):
+                async with asyncio.timeout(FAREWELL_SECONDS):  # a client that does not read holds nobody up
+                    await response.prepare(request)
+                    await self._flush(response)
         finally:
-            leave()
+            self._leave()
 
     def close(self) -> None:
         """End the stream soon (the server stops, or a test drops connections)."""
         self._closed = True
         self._wake.set()
 
+    async def _wait_for_version(self) -> None:
+        try:
+            await freshness.wait_for(self._storage, self._options.version)
+        except errors.StatusError as error:
+            self._fail(error)
+
+    def _start(self) -> None:
+        """Queue what there is, or what has happened since the version that was asked for, and follow what comes."""
+        options, kind = self._options, self._target.kind
+        if self._closed:
+            return
+        if options.send_initial:
+            self._sent_up_to = self._storage.version
+            for stored in self._storage.listing(kind.resource, self._target.namespace):
+                if self._concerns(stored) and self._matches(stored):
+                    self._send("ADDED", stored)
+            if options.bookmarks:
+                self._bookmark({INITIAL_EVENTS_END: "true"})
+        else:
+            self._sent_up_to = options.version or self._storage.version
+            try:
+                for change in self._storage.changes_since(kind.resource, self._sent_up_to):
+                    self._on_change(change)
+            except HistoryGone as error:
+                self._fail(errors.gone(str(error)))
+        self._leave = self._storage.subscribe(self._on_change)
+
+    def _fail(self, error: errors.StatusError) -> None:
+        """End the stream with an error: once a watch is accepted, its answer is 200 and errors are events."""
+        self._pending.clear()
+        self._pending.append(encode({"type": "ERROR", "object": error.body()}) + b"\n")
+        self._closed = True
+
     async def _stream(self, response: web.StreamResponse) -> None:
+        bookmark_at = self._next_bookmark()
         while not self._closed and not self._overflow:
             await self._flush(response)
             self._wake.clear()
             try:
-                async with asyncio.timeout(BOOKMARK_SECONDS):
+                async with asyncio.timeout_at(bookmark_at):
                     await self._wake.wait()
             except TimeoutError:
-                if self._options.bookmarks and self._storage.version != self._bookmarked:
+                if self._options.bookmarks:
                     self._bookmark()
+                bookmark_at = self._next_bookmark()
+
+    def _next_bookmark(self) -> float:
+        """Every minute, and once shortly before the end, so that a client that resumes has little to catch up with."""
+        now = asyncio.get_running_loop().time()
+        last = self._ends - LAST_BOOKMARK_SECONDS
+        return min(now + BOOKMARK_SECONDS, last) if now < last else self._ends + BOOKMARK_SECONDS
 
     async def _flush(self, response: web.StreamResponse) -> None:
         while self._pending:
@@ -100,27 +148,11 @@ class Watch:
             self._pending.clear()
             await response.write(lines)
 
-    def _start(self) -> None:
-        options, kind = self._options, self._target.kind
-        if options.version is None or options.send_initial:
-            for stored in self._storage.listing(kind.resource, self._target.namespace):
-                if self._concerns(stored) and self._matches(stored):
-                    self._send("ADDED", stored)
-            if options.send_initial and options.bookmarks:
-                self._bookmark({INITIAL_EVENTS_END: "true"})
-            return
-        try:
-            changes = self._storage.changes_since(kind.resource, options.version)
-        except HistoryGone as error:
-            self._pending.append(encode({"type": "ERROR", "object": errors.gone(str(error)).body()}) + b"\n")
-            self._closed = True
-            return
-        for change in changes:
-            self._on_change(change)
-
     def _on_change(self, change: Change) -> None:
         stored, previous = change.stored, change.previous
         if stored.key.resource != self._target.kind.resource or not self._concerns(stored):
+            return
+        if change.version <= self._sent_up_to:  # the past of a version that is still to come
             return
         if len(self._pending) > LONGEST_BACKLOG:  # a client that does not read: it lists again later
             self._overflow = True
@@ -152,22 +184,10 @@ class Watch:
         self._wake.set()
 
     def _bookmark(self, annotations: JSON | None = None) -> None:
-        self._bookmarked = self._storage.version
-        kind = self._target.kind
-        meta: JSON = {"resourceVersion": str(self._bookmarked), "creationTimestamp": None}
+        meta: JSON = {"resourceVersion": str(max(self._storage.version, self._sent_up_to))}
         if annotations:
             meta["annotations"] = annotations
-        body: JSON = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta}
-        if self._accepted.form == "Table":
-            body = {
-                "kind": "Table",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": meta,
-                "columnDefinitions": [],
-                "rows": [],
-            }
-        elif self._accepted.form:
-            body = {"kind": self._accepted.form, "apiVersion": "meta.k8s.io/v1", "metadata": meta}
+        body = views.bookmark(self._target.kind, meta, self._accepted)
         self._pending.append(encode({"type": "BOOKMARK", "object": body}) + b"\n")
         self._wake.set()
 

@@ -171,6 +171,10 @@ class Registry:
     def find(self, group: str, version: str, plural: str) -> ResourceType | None:
         return self._by_path.get((group, version, plural))
 
+    def is_builtin(self, group: str, version: str) -> bool:
+        """Whether this version of a group is one of Kubernetes itself."""
+        return any((kind.group, kind.version) == (group, version) for kind in self._builtin)
+
     def of_kind(self, api_version: str, kind: str) -> ResourceType | None:
         return self._by_kind.get((api_version, kind))
 

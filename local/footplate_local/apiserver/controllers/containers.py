@@ -1,0 +1,137 @@
+"""What must be emptied before it goes: namespaces, and definitions of custom kinds.
+
+Sources: kubernetes pkg/controller/namespace/deletion (order, conditions and their words);
+apiextensions-apiserver pkg/controller/finalizer.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from footplate_local.apiserver.deletion import Deletion
+from footplate_local.apiserver.kinds.definitions import CLEANUP_FINALIZER
+from footplate_local.apiserver.kinds.registry import ResourceType
+from footplate_local.apiserver.metadata import timestamp
+from footplate_local.apiserver.objects import Objects
+from footplate_local.apiserver.storage.model import ObjectKey, Stored
+
+JSON = dict[str, Any]
+_FINALIZER = "kubernetes"
+_DONE = {
+    "NamespaceDeletionDiscoveryFailure": ("ResourcesDiscovered", "All resources successfully discovered"),
+    "NamespaceDeletionGroupVersionParsingFailure": (
+        "ParsedGroupVersions",
+        "All legacy kube types successfully parsed",
+    ),
+    "NamespaceDeletionContentFailure": (
+        "ContentDeleted",
+        "All content successfully deleted, may be waiting on finalization",
+    ),
+    "NamespaceContentRemaining": ("ContentRemoved", "All content successfully removed"),
+    "NamespaceFinalizersRemaining": ("ContentHasNoFinalizers", "All content-preserving finalizers finished"),
+}
+
+
+class Containers:
+    """Empties what is being deleted, as often as something in it has gone. Methods may raise StatusError."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def empty_namespace(self, key: ObjectKey) -> None:
+        """Delete what is in a namespace, pods before anything else; end it when nothing is left."""
+        namespace = self._objects.storage.get(key)
+        if namespace is None or "deletionTimestamp" not in namespace.object["metadata"]:
+            return
+        kinds = [kind for kind in self._objects.registry.stored_types() if kind.namespaced]
+        left = self._deleted(key.name, (kind for kind in kinds if kind.resource == "pods"))
+        if not left:
+            left = self._deleted(key.name, kinds)
+        self._tell(key, left)
+        if not left:
+            self._finalize(key)
+
+    def _deleted(self, namespace: str, kinds: Iterable[ResourceType]) -> list[tuple[ResourceType, Stored]]:
+        """Delete everything of some kinds; returns what is still there."""
+        left = []
+        for kind in kinds:
+            for item in self._objects.storage.listing(kind.resource, namespace):
+                remaining = self._delete(kind, item)
+                if remaining is not None:
+                    left.append((kind, remaining))
+        return left
+
+    def _delete(self, kind: ResourceType, item: Stored) -> Stored | None:
+        if "deletionTimestamp" not in item.object["metadata"]:
+            self._objects.delete(kind, item.key.namespace, item.key.name, Deletion(propagation="Background"))
+        return self._objects.storage.get(item.key)
+
+    def _tell(self, key: ObjectKey, left: list[tuple[ResourceType, Stored]]) -> None:
+        """Write the conditions of a namespace, when they change."""
+        stored = self._objects.storage.get(key)
+        if stored is None:
+            return
+        namespace = copy.deepcopy(stored.object)
+        status = namespace.setdefault("status", {})
+        old = {item["type"]: item for item in status.get("conditions", ())}
+        wanted = self._conditions(left)
+        new = [{**old.get(item["type"], item), **item} for item in wanted]
+        for item in new:
+            before = old.get(item["type"])
+            if before is None or before["status"] != item["status"]:
+                item["lastTransitionTime"] = timestamp(self._objects.now())
+        if new != status.get("conditions"):
+            status["conditions"] = new
+            self._objects.storage.put(key, namespace)
+
+    def _conditions(self, left: list[tuple[ResourceType, Stored]]) -> list[JSON]:
+        counted = Counter(f"{kind.plural}.{kind.group}" for kind, _ in left)
+        held = Counter(name for _, item in left for name in item.object["metadata"].get("finalizers", ()))
+        remaining = {
+            "NamespaceContentRemaining": (
+                "SomeResourcesRemain",
+                "Some resources are remaining: ",
+                [f"{name} has {number} resource instances" for name, number in counted.items()],
+            ),
+            "NamespaceFinalizersRemaining": (
+                "SomeFinalizersRemain",
+                "Some content in the namespace has finalizers remaining: ",
+                [f"{name} in {number} resource instances" for name, number in held.items()],
+            ),
+        }
+        found = []
+        for kind, (reason, message) in _DONE.items():
+            state = "False"
+            if kind in remaining and remaining[kind][2]:
+                reason, message, parts = remaining[kind]
+                state, message = "True", message + ", ".join(sorted(parts))
+            found.append({"type": kind, "status": state, "reason": reason, "message": message})
+        return found
+
+    def _finalize(self, key: ObjectKey) -> None:
+        stored = self._objects.storage.get(key)
+        if stored is None:
+            return
+        namespace = copy.deepcopy(stored.object)
+        kept = [item for item in namespace["spec"].pop("finalizers", ()) if item != _FINALIZER]
+        if kept:
+            namespace["spec"]["finalizers"] = kept
+        if kept or namespace["metadata"].get("finalizers"):
+            if namespace != stored.object:
+                self._objects.storage.put(key, namespace)
+            return
+        self._objects.storage.delete(key)
+
+    def empty_definition(self, key: ObjectKey) -> None:
+        """Delete the objects of a kind whose definition is being deleted; end that when none is left."""
+        definition, kind = self._objects.storage.get(key), self._objects.registry.of_resource(key.name)
+        if definition is None:
+            return
+        items = self._objects.storage.listing(key.name)
+        if kind is not None and [item for item in items if self._delete(kind, item) is not None]:
+            return
+        kept = [item for item in definition.object["metadata"].get("finalizers", ()) if item != CLEANUP_FINALIZER]
+        self._objects.set_metadata(key, "finalizers", kept, manager="footplate-apiserver")
