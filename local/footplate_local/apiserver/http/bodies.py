@@ -20,7 +20,7 @@ through objects by calling itself is the simplest."""
 _ALIASES = 100_000
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_INT64 = range(-(2**63), 2**63)
+_INT64_DIGITS = 19
 
 
 def from_json(raw: bytes) -> Any:
@@ -62,8 +62,11 @@ def _no_constant(name: str) -> Any:
 
 
 def _integer(text: str) -> int | float:
-    number = int(text) if len(text) < 30 else None  # int() of long texts takes long
-    return number if number in _INT64 and number is not None else _finite(text)
+    if len(text) <= _INT64_DIGITS + 1:  # int() of long texts takes long
+        number = int(text)
+        if -(2**63) <= number < 2**63:
+            return number
+    return _finite(text)
 
 
 def _finite(text: str) -> float:
@@ -146,7 +149,7 @@ class _Jsonable:
             case str():
                 return without_surrogates(value)
             case int():
-                return value if value in _INT64 else _finite(str(value)[:400])
+                return value if -(2**63) <= value < 2**63 else _finite(f"{value:d}")
             case float():
                 if not math.isfinite(value):
                     raise ValueError(f"{value} is no JSON")
