@@ -19,7 +19,7 @@ class NamespaceStrategy(Strategy):
         return names.dns_label(name)
 
     def prepare(self, obj: JSON, old: JSON | None) -> None:
-        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
+        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"].get("name", "")
         if old is None:
             obj["spec"] = {"finalizers": ["kubernetes"]}
             obj["status"] = {"phase": "Active"}

@@ -30,10 +30,10 @@ def decode(obj: JSON, schema: JSON) -> tuple[JSON, list[str]]:
     return _Decoder(unknown).struct(obj, schema, ""), unknown
 
 
-def decode_metadata(meta: JSON) -> tuple[JSON, list[str]]:
+def decode_metadata(meta: Any) -> tuple[JSON, list[str]]:
     """The same for the metadata of an object of any kind; paths begin with `metadata`."""
     unknown: list[str] = []
-    return _Decoder(unknown).struct(meta, builtin_schemas.object_meta(), "metadata"), unknown
+    return _Decoder(unknown).value(meta, builtin_schemas.object_meta(), "metadata"), unknown
 
 
 class _Decoder:

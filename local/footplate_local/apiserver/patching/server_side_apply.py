@@ -22,6 +22,8 @@ def server_side_apply(
     if not manager:
         missing = errors.required("fieldManager", "is required for apply patch")
         raise errors.Subject("meta.k8s.io", "PatchOptions", "").invalid([missing])
+    if not isinstance(applied.get("metadata"), dict | None):
+        raise errors.bad_request("the metadata of the applied object must be an object")
     if (applied.get("metadata") or {}).get("managedFields"):
         raise errors.bad_request("metadata.managedFields must be nil")
     for field in ("apiVersion", "kind"):
