@@ -16,6 +16,7 @@ from typing import Any
 
 from footplate_local.apiserver import errors, metadata, names, policies
 from footplate_local.apiserver.deletion import Deletion, failed_precondition, outcome
+from footplate_local.apiserver.kinds.definitions import RESOURCE as DEFINITIONS
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 from footplate_local.apiserver.patching import fields
 from footplate_local.apiserver.storage.model import ObjectKey, Storage
@@ -103,6 +104,7 @@ class Objects:
 
     def _insert(self, kind: ResourceType, namespace: str, obj: JSON, writing: Writing) -> JSON:
         meta = obj["metadata"]
+        self._check_definition(kind)
         self._check_namespace(kind, namespace, meta)
         obj = kind.strategy.from_version(obj, kind.version)
         if meta.get("generateName") and not meta.get("name"):
@@ -121,6 +123,14 @@ class Objects:
         if "managedFields" not in meta:
             fields.record_update(None, obj, kind.schema, self._writer(kind, writing, ""))
         return self._put(kind, obj, writing)
+
+    def _check_definition(self, kind: ResourceType) -> None:
+        """Nothing is added to a custom kind that is being emptied (apiextensions customresource_handler.go)."""
+        found = self.storage.get(ObjectKey(DEFINITIONS, "", kind.resource)) if kind.custom else None
+        if found is not None and "deletionTimestamp" in found.object["metadata"]:
+            text = "create not allowed while custom resource definition is terminating"
+            details = errors.object_details(kind.group, kind.plural, "")
+            raise errors.StatusError(405, "MethodNotAllowed", text, details=details)
 
     def _check_namespace(self, kind: ResourceType, namespace: str, meta: JSON) -> None:
         if not kind.namespaced:

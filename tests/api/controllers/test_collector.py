@@ -193,3 +193,16 @@ def test_a_bound_pod_is_not_bound_again(api_server: ApiServerInThread) -> None:
     _bind(api_server, "p")
     status, answer = api_server.request("POST", f"{PODS}/p/binding", {"target": {"name": "other"}})
     assert (status, answer["reason"]) == (409, "Conflict")
+
+
+def test_nothing_is_added_to_a_kind_that_is_being_deleted(api_server: ApiServerInThread) -> None:
+    created(api_server, DEFINITIONS, definition({"type": "object"}))
+    held = thing("held")
+    held["metadata"]["finalizers"] = ["example.com/hold"]
+    created(api_server, THINGS, held)
+    _delete(api_server, f"{DEFINITIONS}/things.test.example.com")
+    status, answer = api_server.request("POST", THINGS, thing("late"))
+    assert (status, answer["reason"]) == (405, "MethodNotAllowed")
+    assert answer["message"] == "create not allowed while custom resource definition is terminating"
+    api_server.request("PATCH", f"{THINGS}/held", {"metadata": {"finalizers": None}}, MERGE)
+    gone(api_server, f"{DEFINITIONS}/things.test.example.com")

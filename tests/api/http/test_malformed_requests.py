@@ -14,7 +14,12 @@ from api_server import ApiServerInThread
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServerInThread]:
     server = ApiServerInThread(tmp_path_factory.mktemp("malformed"))
     server.start()
-    created(server, DEFINITIONS, definition({"type": "object", "x-kubernetes-preserve-unknown-fields": True}))
+    things = definition({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+    things["spec"]["versions"][0]["subresources"]["scale"] = {
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+    }
+    created(server, DEFINITIONS, things)
     created(server, THINGS, thing("a"))
     created(server, CONFIG_MAPS, config_map("a"))
     yield server
@@ -28,6 +33,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServerInThre
         ("POST", THINGS, {**thing("b"), "metadata": []}, None, 400),
         ("PATCH", f"{THINGS}/a", {"metadata": [{}]}, MERGE, 422),
         ("PATCH", f"{THINGS}/a?fieldManager=m", {**thing("a"), "metadata": "a"}, APPLY, 400),
+        ("PUT", f"{THINGS}/a/scale", {"metadata": [1], "spec": {"replicas": 1}}, None, 400),
+        ("PUT", f"{THINGS}/a/scale", {"metadata": {}, "spec": "x"}, None, 400),
+        ("PUT", f"{THINGS}/a/scale", [], None, 400),
+        ("GET", f"{CONFIG_MAPS}?limit={'9' * 5000}", None, None, 400),
         ("DELETE", f"{CONFIG_MAPS}/a", {"preconditions": [{"uid": {}}]}, None, 400),
         ("DELETE", f"{CONFIG_MAPS}/a", {"gracePeriodSeconds": "1"}, None, 400),
     ],

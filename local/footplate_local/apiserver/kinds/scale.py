@@ -35,8 +35,10 @@ def of(kind: ResourceType, obj: JSON) -> JSON:
 def changed(kind: ResourceType, obj: JSON, scale: Any) -> JSON:
     """The object with the replicas that a Scale asks for. Raises 400."""
     assert kind.scale is not None, "only kinds with scale paths have the subresource"
-    spec = scale.get("spec") if isinstance(scale, dict) else None
-    replicas = (spec or {}).get("replicas", 0)
+    spec, meta = (scale.get(part) or {} for part in ("spec", "metadata")) if isinstance(scale, dict) else (None, None)
+    if not isinstance(spec, dict) or not isinstance(meta, dict):
+        raise bad_request("a Scale must be an object, and so must its metadata and its spec")
+    replicas = spec.get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise bad_request(f"spec.replicas of a Scale must be an integer, got {replicas!r}")
     place = obj
@@ -44,7 +46,7 @@ def changed(kind: ResourceType, obj: JSON, scale: Any) -> JSON:
     for name in parents:
         place = place.setdefault(name, {})
     place[last] = replicas
-    version = scale.get("metadata", {}).get("resourceVersion")
+    version = meta.get("resourceVersion")
     if version:
         obj["metadata"]["resourceVersion"] = version
     return obj
