@@ -109,7 +109,13 @@ def test_a_client_that_leaves_ends_the_nodes_stream_too(cluster: ApiServerInThre
     ("path", "status", "text"),
     [
         (f"{PODS}/p/log?container=none", 400, "container none is not valid for pod p"),
-        (f"{PODS}/q/log", 400, "pod q does not have a host assigned"),
+        (f"{PODS}/q/log?tailLines=-1", 422, "tailLines: Invalid value: -1: must be greater than or equal to 0"),
+        (f"{PODS}/q/log?limitBytes=0", 422, "limitBytes: Invalid value: 0: must be greater than 0"),
+        (f"{PODS}/q/log?sinceSeconds=0", 422, 'PodLogOptions "q" is invalid: sinceSeconds: Invalid value: 0'),
+        (f"{PODS}/q/log?sinceSeconds=1&sinceTime=2026-01-01T00:00:00Z", 422, "at most one of `sinceTime` or"),
+        (f"{PODS}/q/log?tailLines=x", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
+        (f"{PODS}/q/exec", 501, "exec is not possible in this cluster"),
+        (f"{PODS}/zz/attach", 404, 'pods "zz" not found'),
         (f"{PODS}/two/log", 400, "a container name must be specified for pod two, choose one of: [a broken]"),
         (f"{PODS}/zz/log", 404, 'pods "zz" not found'),
         (f"{PODS}/two/log?container=broken", 400, "container broken is waiting to start"),
@@ -122,6 +128,11 @@ def test_no_log(cluster: ApiServerInThread, path: str, status: int, text: str) -
     code, answer = cluster.request("GET", path)
     assert code == status
     assert text in answer["message"]
+
+
+def test_a_pod_without_a_node_has_no_log_yet(cluster: ApiServerInThread) -> None:
+    created(cluster, PODS, pod("q"))
+    assert cluster.request("GET", f"{PODS}/q/log") == (204, "")
 
 
 def test_a_node_that_does_not_answer_is_503(cluster: ApiServerInThread, kubelet: Kubelet) -> None:

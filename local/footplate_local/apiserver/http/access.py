@@ -16,14 +16,14 @@ from aiohttp import web
 from footplate_local.apiserver import metadata
 from footplate_local.apiserver.errors import (
     FieldError,
-    StatusError,
     Subject,
     bad_request,
     invalid_value,
+    method_not_allowed,
     unknown_path,
 )
 from footplate_local.apiserver.http import requests
-from footplate_local.apiserver.http.verbs import answer
+from footplate_local.apiserver.http.answers import answer
 from footplate_local.apiserver.kinds.registry import ResourceType
 
 JSON = dict[str, Any]
@@ -70,8 +70,7 @@ class Reviews:
         if kind is None or kind.namespaced != (namespace is not None):
             raise unknown_path()
         if request.method != "POST":
-            text = "the server does not allow this method on the requested resource"
-            raise StatusError(405, "MethodNotAllowed", text, details={})
+            raise method_not_allowed()
         body = await requests.object_body(request)
         return answer(self._review(kind, namespace, _decoded(kind, body)), 201)
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
-from footplate_local.apiserver.errors import PageNotFound
-from footplate_local.apiserver.http import access
+from aiohttp import web
+
+from footplate_local.apiserver.errors import PageNotFound, method_not_allowed
+from footplate_local.apiserver.http import access, negotiation
+from footplate_local.apiserver.http.answers import answer
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
+from footplate_local.apiserver.storage.model import encode
 
 JSON = dict[str, Any]
-AGGREGATED = "apidiscovery.k8s.io"
+_AGGREGATED = "apidiscovery.k8s.io"
 VERSION: JSON = {
     "major": "1",
     "minor": "34",
@@ -27,13 +32,56 @@ _SUBRESOURCES: dict[str, tuple[str, tuple[str, ...], tuple[str, str]]] = {
     "status": ("", ("get", "patch", "update"), ("", "")),
     "scale": ("Scale", ("get", "patch", "update"), ("autoscaling", "v1")),
     "log": ("", ("get",), ("", "")),
+    "attach": ("PodAttachOptions", ("create", "get"), ("", "")),
     "binding": ("Binding", ("create",), ("", "")),
     "ephemeralcontainers": ("", ("get", "patch", "update"), ("", "")),
     "eviction": ("Eviction", ("create",), ("policy", "v1")),
+    "exec": ("PodExecOptions", ("create", "get"), ("", "")),
     "finalize": ("", ("update",), ("", "")),
+    "portforward": ("PodPortForwardOptions", ("create", "get"), ("", "")),
     "resize": ("", ("get", "patch", "update"), ("", "")),
     "token": ("TokenRequest", ("create",), ("authentication.k8s.io", "v1")),
 }
+
+
+def serve(request: web.BaseRequest, registry: Registry, parts: Sequence[str]) -> web.Response:
+    """Answer a request for /api, /apis, or a group or version below them. Raises StatusError 404 and 405."""
+    if request.method not in ("GET", "HEAD"):
+        raise method_not_allowed()
+    match parts:
+        case ["api" | "apis" as root] if version := _aggregated_version(request):
+            return _served_aggregated(request, aggregated(registry, core=root == "api", version=version), version)
+        case ["api"]:
+            return answer(api_versions(request.host))
+        case ["apis"]:
+            return answer(group_list(registry))
+        case ["api", version]:
+            return answer(resource_list(registry, "", version))
+        case ["apis", name]:
+            return answer(group(registry, name))
+    return answer(resource_list(registry, parts[1], parts[2]))
+
+
+def _aggregated_version(request: web.BaseRequest) -> str:
+    """The version of the one document with everything, if the client likes that best."""
+    for media, parameters in negotiation.choices(request.headers.get("Accept", "")):
+        if media == "application/json" and parameters.get("g") == _AGGREGATED:
+            if parameters.get("as") == "APIGroupDiscoveryList" and parameters.get("v") in ("v2", "v2beta1"):
+                return parameters["v"]
+        elif media in ("application/json", "application/*", "*/*") and "as" not in parameters:
+            return ""
+    return ""
+
+
+def _served_aggregated(request: web.BaseRequest, document: JSON, version: str) -> web.Response:
+    """The document, or 304 for a client that has it."""
+    body = encode(document)
+    tag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
+    headers = {"Etag": tag, "Vary": "Accept"}
+    if request.headers.get("If-None-Match") == tag:
+        return web.Response(status=304, headers=headers)
+    headers["Content-Type"] = f"application/json;g={_AGGREGATED};v={version};as=APIGroupDiscoveryList"
+    return web.Response(body=body, headers=headers)
 
 
 def api_versions(host: str) -> JSON:
@@ -106,14 +154,14 @@ def storage_hash(kind: ResourceType) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()[:8]).decode()
 
 
-def aggregated(registry: Registry, *, core: bool) -> JSON:
+def aggregated(registry: Registry, *, core: bool, version: str = "v2") -> JSON:
     """All groups with all resources in one document, for /api (core) or /apis."""
     items = []
     for name, versions in _groups(registry).items():
         if (name == "") is core:
             shown = [_version(registry, name, version) for version in versions]
-            items.append({"metadata": {"name": name, "creationTimestamp": None} if name else {}, "versions": shown})
-    return {"kind": "APIGroupDiscoveryList", "apiVersion": f"{AGGREGATED}/v2", "metadata": {}, "items": items}
+            items.append({"metadata": {"name": name} if name else {}, "versions": shown})
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": f"{_AGGREGATED}/{version}", "metadata": {}, "items": items}
 
 
 def _version(registry: Registry, group_name: str, version: str) -> JSON:

@@ -18,7 +18,6 @@ from footplate_local.apiserver.errors import (
     StatusError,
     bad_request,
     internal_error,
-    method_not_allowed,
 )
 from footplate_local.apiserver.http import access, discovery, openapi, requests
 from footplate_local.apiserver.http.answers import answer
@@ -105,7 +104,7 @@ class Handler:
             case ["openapi", *rest]:
                 return self._openapi.answer(request, rest)
             case ["api" | "apis"] | ["api" | "apis", _] | ["apis", _, _]:
-                return self._discover(request, parts)
+                return discovery.serve(request, self._registry, parts)
             case ["apis", group, *_] if group in access.GROUPS:
                 return await self._reviews.answer(request, parts[1:])
             case ["api" | "apis", *_]:
@@ -117,25 +116,5 @@ class Handler:
 
     def _authenticate(self, request: web.BaseRequest) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not hmac.compare_digest(token.strip().encode(), self._token):
+        if scheme != "Bearer" or not hmac.compare_digest(token.strip().encode(errors="surrogateescape"), self._token):
             raise StatusError(401, "Unauthorized", "Unauthorized")
-
-    def _discover(self, request: web.BaseRequest, parts: list[str]) -> web.Response:
-        if request.method not in ("GET", "HEAD"):
-            raise method_not_allowed()
-        if len(parts) == 1 and discovery.AGGREGATED in request.headers.get("Accept", ""):
-            response = answer(discovery.aggregated(self._registry, core=parts[0] == "api"))
-            response.headers["Content-Type"] = (
-                f"application/json;g={discovery.AGGREGATED};v=v2;as=APIGroupDiscoveryList"
-            )
-            return response
-        match parts:
-            case ["api"]:
-                return answer(discovery.api_versions(request.host))
-            case ["apis"]:
-                return answer(discovery.group_list(self._registry))
-            case ["api", version]:
-                return answer(discovery.resource_list(self._registry, "", version))
-            case ["apis", group]:
-                return answer(discovery.group(self._registry, group))
-        return answer(discovery.resource_list(self._registry, parts[1], parts[2]))

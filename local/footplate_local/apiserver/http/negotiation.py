@@ -44,7 +44,7 @@ def accepted(request: web.BaseRequest) -> Accepted:
     header = request.headers.get("Accept", "")
     if not header.strip():
         return Accepted()
-    for media, parameters in _choices(header):
+    for media, parameters in choices(header):
         if media not in ("*/*", "application/*", JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE):
             continue
         form = parameters.get("as", "")
@@ -56,7 +56,7 @@ def accepted(request: web.BaseRequest) -> Accepted:
     raise not_acceptable(f"only the following media types are accepted: {', '.join(media_types(custom=False))}")
 
 
-def _choices(header: str) -> Iterator[tuple[str, dict[str, str]]]:
+def choices(header: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Media types with their parameters; those of the same quality in the order they stand."""
     found = []
     for choice in header.split(","):

@@ -13,8 +13,8 @@ from typing import Any
 
 from aiohttp import web
 
-from footplate_local.apiserver.errors import StatusError, unknown_path
-from footplate_local.apiserver.http import access, openapi_documents, openapi_protobuf
+from footplate_local.apiserver.errors import PageNotFound, not_acceptable
+from footplate_local.apiserver.http import access, negotiation, openapi_documents, openapi_protobuf
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 from footplate_local.apiserver.storage.model import encode
 
@@ -47,10 +47,10 @@ class Documents:
             case ["v3", *path]:
                 found = self._versions().get("/".join(path))
                 if found is None:
-                    raise unknown_path()
+                    raise PageNotFound
                 _chosen(request, (_JSON,))
                 return self._version_3(request, "/".join(path), found)
-        raise unknown_path()
+        raise PageNotFound
 
     def _kinds(self) -> list[ResourceType]:
         return [*self._registry.types(), *access.KINDS]
@@ -119,13 +119,12 @@ def _url(path: str, tag: str) -> str:
 
 def _chosen(request: web.BaseRequest, offered: Sequence[str]) -> str:
     """The media type of the answer, of those that are offered. Raises StatusError 406."""
-    for choice in (request.headers.get("Accept") or "*/*").split(","):
-        wanted = choice.partition(";")[0].strip()
+    for wanted, _ in negotiation.choices(request.headers.get("Accept") or "*/*"):
         if wanted in offered:
             return wanted
         if wanted in ("*/*", "application/*"):
             return offered[0]
-    raise StatusError(406, "NotAcceptable", f"this document is served as {', '.join(offered)}")
+    raise not_acceptable(f"this document is served as {', '.join(offered)}")
 
 
 def _served(request: web.BaseRequest, body: bytes, tag: str, media: str = _JSON) -> web.Response:

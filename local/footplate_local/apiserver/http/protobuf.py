@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from footplate_local.apiserver.errors import StatusError, bad_request
+from footplate_local.apiserver.errors import bad_request, unsupported_media_type
 from footplate_local.apiserver.kinds import builtin_schemas
 
 JSON = dict[str, Any]
@@ -38,8 +38,7 @@ def decode(body: bytes) -> JSON:
         api_version, kind = _text(type_meta.get(1, b"")), _text(type_meta.get(2, b""))
         message = _message_of(api_version, kind)
         if message is None:
-            text = "the body of the request was in an unknown format - accepted media types include: "
-            raise StatusError(415, "UnsupportedMediaType", text + "application/json, application/yaml")
+            raise unsupported_media_type(("application/json", "application/yaml"))
         return {"apiVersion": api_version, "kind": kind, **_message(_bytes(envelope.get(2, b"")), message)}
     except (ValueError, IndexError, KeyError, OverflowError, RecursionError, struct.error) as error:
         raise bad_request(f"the body is no Kubernetes protobuf: {error}") from error

@@ -34,6 +34,9 @@ _ON_SUBRESOURCES = {
     "status": ("GET", "PUT", "PATCH"),
     "scale": ("GET", "PUT", "PATCH"),
     "log": ("GET",),
+    "attach": ("GET", "POST"),
+    "exec": ("GET", "POST"),
+    "portforward": ("GET", "POST"),
     "finalize": ("PUT",),
     "ephemeralcontainers": ("GET", "PUT", "PATCH"),
     "resize": ("GET", "PUT", "PATCH"),
@@ -56,6 +59,8 @@ class ResourceApi:
         _check_method(target, request.method)
         if target.subresource == "log":
             return await logs.serve(request, self._objects, target)
+        if target.subresource in logs.STREAMS:
+            raise logs.no_stream(self._objects, target)
         if target.subresource == "binding":
             return await self._bind(request, target)
         if target.subresource == "scale":

@@ -210,7 +210,8 @@ def builtin_types(definitions: Strategy) -> list[ResourceType]:
     return [
         _core("Namespace", "namespaces", "ns", namespaced=False, subresources=("status",),
               verbs=("create", "delete", "get", "list", "patch", "update", "watch"), strategy=NamespaceStrategy()),
-        _core("Pod", "pods", "po", categories=("all",), subresources=("status", "log", "binding"),
+        _core("Pod", "pods", "po", categories=("all",),
+              subresources=("status", "log", "binding", "attach", "exec", "portforward"),
               strategy=PodStrategy()),
         _core("Service", "services", "svc", categories=("all",), subresources=("status",), strategy=ServiceStrategy()),
         _core("ConfigMap", "configmaps", "cm", strategy=DataStrategy(secret=False)),
