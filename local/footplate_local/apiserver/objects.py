@@ -104,7 +104,7 @@ class Objects:
 
     def _insert(self, kind: ResourceType, namespace: str, obj: JSON, writing: Writing) -> JSON:
         meta = obj["metadata"]
-        self._check_definition(kind)
+        self._check_definition(kind, meta)
         self._check_namespace(kind, namespace, meta)
         obj = kind.strategy.from_version(obj, kind.version)
         if meta.get("generateName") and not meta.get("name"):
@@ -124,14 +124,6 @@ class Objects:
             fields.record_update(None, obj, kind.schema, self._writer(kind, writing, ""))
         return self._put(kind, obj, writing)
 
-    def _check_definition(self, kind: ResourceType) -> None:
-        """Nothing is added to a custom kind that is being emptied (apiextensions customresource_handler.go)."""
-        found = self.storage.get(ObjectKey(DEFINITIONS, "", kind.resource)) if kind.custom else None
-        if found is not None and "deletionTimestamp" in found.object["metadata"]:
-            text = "create not allowed while custom resource definition is terminating"
-            details = errors.object_details(kind.group, kind.plural, "")
-            raise errors.StatusError(405, "MethodNotAllowed", text, details=details)
-
     def _check_namespace(self, kind: ResourceType, namespace: str, meta: JSON) -> None:
         if not kind.namespaced:
             return
@@ -147,6 +139,13 @@ class Objects:
             }
             name = meta.get("name") or meta.get("generateName") or "Unknown"
             raise errors.forbidden(kind.group, kind.plural, name, why, [cause])
+
+    def _check_definition(self, kind: ResourceType, meta: JSON) -> None:
+        """Nothing is created of a custom kind that is going away. Raises 403."""
+        definition = self.storage.get(ObjectKey(DEFINITIONS, "", kind.resource)) if kind.custom else None
+        if definition is not None and "deletionTimestamp" in definition.object["metadata"]:
+            why = "create not allowed while custom resource definition is terminating"
+            raise errors.forbidden(kind.group, kind.plural, meta.get("name") or "", why)
 
     def _unused_name(self, kind: ResourceType, namespace: str, prefix: str) -> str:
         """A generated name that is free, as far as a few tries find one."""

@@ -202,7 +202,7 @@ def test_nothing_is_added_to_a_kind_that_is_being_deleted(api_server: ApiServerI
     created(api_server, THINGS, held)
     _delete(api_server, f"{DEFINITIONS}/things.test.example.com")
     status, answer = api_server.request("POST", THINGS, thing("late"))
-    assert (status, answer["reason"]) == (405, "MethodNotAllowed")
+    assert (status, answer["reason"]) == (403, "Forbidden")
     assert answer["message"] == "create not allowed while custom resource definition is terminating"
     api_server.request("PATCH", f"{THINGS}/held", {"metadata": {"finalizers": None}}, MERGE)
     gone(api_server, f"{DEFINITIONS}/things.test.example.com")

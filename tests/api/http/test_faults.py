@@ -6,7 +6,7 @@ import http.client
 import time
 
 import pytest
-from api_objects import CONFIG_MAPS, config_map, created
+from api_objects import CONFIG_MAPS, config_map, created, events
 from api_server import ApiServerInThread
 
 
@@ -35,6 +35,26 @@ def test_a_dropped_write_was_carried_out_or_not(api_server: ApiServerInThread, a
     with pytest.raises((http.client.RemoteDisconnected, OSError)):
         api_server.request("POST", CONFIG_MAPS, config_map("a"))
     assert api_server.request("GET", f"{CONFIG_MAPS}/a")[0] == status
+
+
+def test_a_watch_is_cut_in_the_middle_and_only_once(api_server: ApiServerInThread) -> None:
+    api_server.faults.add("GET", "watch=true", action="cut", seconds=0.3)
+    created(api_server, CONFIG_MAPS, config_map("a"))
+    path = f"{CONFIG_MAPS}?watch=true&fieldSelector=metadata.name%3Da&timeoutSeconds=20"
+    with api_server.open("GET", path) as response:
+        stream = events(response)
+        assert next(stream)["object"]["metadata"]["name"] == "a"
+        with pytest.raises((http.client.IncompleteRead, OSError)):
+            next(stream)
+    with api_server.open("GET", path.replace("20", "1")) as response:
+        assert [event["type"] for event in events(response)] == ["ADDED"]
+
+
+def test_a_conflict_is_one_that_clients_know(api_server: ApiServerInThread) -> None:
+    api_server.faults.add("PUT", "/configmaps/a$", code=409)
+    created(api_server, CONFIG_MAPS, config_map("a"))
+    status, answer = api_server.request("PUT", f"{CONFIG_MAPS}/a", config_map("a"))
+    assert (status, answer["kind"], answer["reason"]) == (409, "Status", "Conflict")
 
 
 def test_a_delay_delays(api_server: ApiServerInThread) -> None:

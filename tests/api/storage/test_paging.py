@@ -34,11 +34,17 @@ def test_a_page_of_a_forgotten_moment_is_410(tmp_path: Path) -> None:
             created(server, CONFIG_MAPS, config_map(name))
         token = read(server, f"{CONFIG_MAPS}?limit=1")["metadata"]["continue"]
         for number in range(20):
-            created(server, CONFIG_MAPS, config_map(f"c-{number}"))
+            created(server, CONFIG_MAPS, config_map(f"c-{number:02}"))
         status, answer = server.request("GET", f"{CONFIG_MAPS}?limit=1&continue={token}")
+        assert (status, answer["reason"]) == (410, "Expired")
+        goes_on = answer["metadata"]["continue"]
+        rest = read(server, f"{CONFIG_MAPS}?limit=3&continue={goes_on}")
+        more = read(server, f"{CONFIG_MAPS}?limit=30&continue={rest['metadata']['continue']}")
+        assert _names(rest) + _names(more) == ["b", "c", *(f"c-{number:02}" for number in range(20))]
+        status, answer = server.request("GET", f"{CONFIG_MAPS}?resourceVersionMatch=Exact&resourceVersion=1001")
+        assert (status, answer["reason"], answer["metadata"]) == (410, "Expired", {})
     finally:
         server.stop()
-    assert (status, answer["reason"]) == (410, "Expired")
 
 
 def test_a_made_up_continue_token_is_400(api_server: ApiServerInThread) -> None:
