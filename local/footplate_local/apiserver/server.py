@@ -23,6 +23,7 @@ from aiohttp import web
 from footplate_local import kubeconfig
 from footplate_local.apiserver import metadata, tls
 from footplate_local.apiserver.controllers.collector import Collector
+from footplate_local.apiserver.controllers.expiry import EventExpiry
 from footplate_local.apiserver.http.faults import Faults, Request
 from footplate_local.apiserver.http.handler import Handler
 from footplate_local.apiserver.http.requests import LARGEST_BODY
@@ -106,7 +107,10 @@ class ApiServer:
         self._create_namespaces()
         self._api = ResourceApi(self._objects, self._random)
         self._handler = Handler(self._registry, self._api, self.token, self._now)
-        self._collecting = asyncio.create_task(Collector(self._objects).run(), name="collector")
+        self._controllers = [
+            asyncio.create_task(Collector(self._objects).run(), name="collector"),
+            asyncio.create_task(EventExpiry(self._storage, self._now).run(), name="event-expiry"),
+        ]
         await self._listen()
         kubeconfig.write(self.kubeconfig, self.url, self.token, certificate=tls.public_part(self._certificate))
 
@@ -114,9 +118,9 @@ class ApiServer:
         """End streams, finish what is being answered, close the store."""
         self._api.close_watches()
         await self._runner.cleanup()
-        self._collecting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._collecting
+        for task in self._controllers:
+            task.cancel()
+        await asyncio.gather(*self._controllers, return_exceptions=True)
         self._storage.close()
 
     async def _listen(self) -> None:
