@@ -120,7 +120,8 @@ class ApiServer:
         await self._runner.cleanup()
         for task in self._controllers:
             task.cancel()
-        await asyncio.gather(*self._controllers, return_exceptions=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         self._storage.close()
 
     async def _listen(self) -> None:
