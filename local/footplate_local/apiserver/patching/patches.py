@@ -1,122 +1,149 @@
-"""JSON patch (RFC 6902), merge patch (RFC 7386) and strategic merge patch (Kubernetes: Update API Objects in Place)."""
+"""JSON, merge and strategic merge patches as requests: what they do to an object, and how they are refused.
+
+Source: apiserver pkg/endpoints/handlers/patch.go (jsonPatcher, smpPatcher, interpretStrategicMergePatchError).
+"""
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable
 from typing import Any
 
-from footplate_local.apiserver.errors import StatusError, bad_request
+from footplate_local.apiserver.errors import StatusError, Subject, bad_request, invalid_value
+from footplate_local.apiserver.kinds.registry import ResourceType
+from footplate_local.apiserver.patching.field_paths import go_json
+from footplate_local.apiserver.patching.json_patch import PatchFailed, json_patch
+from footplate_local.apiserver.patching.merge_patch import merge_patch
+from footplate_local.apiserver.patching.strategic import BadPatch, PatchMismatch, strategic_merge_patch
 
 JSON = dict[str, Any]
+Change = Callable[[JSON], JSON]
 
-MERGE_KEYS: dict[str, tuple[str, ...]] = {
-    "containers": ("name",),
-    "initContainers": ("name",),
-    "ephemeralContainers": ("name",),
-    "env": ("name",),
-    "volumes": ("name",),
-    "volumeMounts": ("mountPath",),
-    "volumeDevices": ("devicePath",),
-    "imagePullSecrets": ("name",),
-    "hostAliases": ("ip",),
-    "ports": ("containerPort", "port"),
-    "conditions": ("type",),
-    "ownerReferences": ("uid",),
-    "secrets": ("name",),
-    "addresses": ("type",),
-    "topologySpreadConstraints": ("topologyKey",),
-    "podIPs": ("ip",),
-    "taints": ("key",),
-}
-"""Lists of built-in kinds that are merged by a key (patchMergeKey in k8s.io/api): the first one that an item has."""
-
-PRIMITIVE_SETS = {"finalizers"}
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+MOST_OPERATIONS = 10_000
 
 
-def json_patch(document: JSON, operations: Any) -> JSON:
-    """Raises StatusError 422 when a test fails or a path is not there, 400 when it is no JSON patch."""
-    import jsonpatch  # loaded when first needed: the server starts without it
+def change(kind: ResourceType, media: str, patch: Any, *, strict: bool = False) -> Change:
+    """What a patch of one of the three media types does to an object of a kind. Raises StatusError, also when called.
 
-    if not isinstance(operations, list):
-        raise bad_request("a JSON patch must be a list of operations")
+    `strict`: fields that the kind does not have are refused (fieldValidation=Strict).
+    """
+    return checked(kind, unchecked(media, patch, {} if kind.custom else kind.schema), strict=strict)
+
+
+def unchecked(media: str, patch: Any, schema: JSON) -> Change:
+    """The same for any object, by a schema; the result may be anything that is an object."""
+    if media == JSON_PATCH:
+        operations = _operations(patch)
+        return lambda obj: _json_patched(obj, operations)
+    if patch is not None and not isinstance(patch, dict):
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {_json_type(patch)} into Go value of type "
+            "map[string]interface {}"
+        )
+    if media == MERGE_PATCH:
+        if patch is None:
+            raise bad_request("Invalid JSON Patch")
+        return lambda obj: merge_patch(obj, patch)
+    return lambda obj: _strategically_patched(obj, patch or {}, schema)
+
+
+def checked(kind: ResourceType, changed: Change, *, strict: bool) -> Change:
+    """A change whose result must be an object of the kind. What is not is told as an invalid patch (422)."""
+
+    def change_and_check(obj: JSON) -> JSON:
+        patched = changed(obj)
+        if not kind.custom:
+            types = {"apiVersion": patched.get("apiVersion"), "kind": patched.get("kind")}
+            if types not in ({"apiVersion": kind.api_version, "kind": kind.kind}, {"apiVersion": None, "kind": None}):
+                raise _invalid(patched, f'no kind "{types["kind"]}" is registered for version "{types["apiVersion"]}"')
+        elif not patched.get("kind"):
+            raise _invalid(patched, "Object 'Kind' is missing")
+        elif patched.get("apiVersion") != kind.api_version:
+            wrong = invalid_value("apiVersion", patched.get("apiVersion"), f"must be {kind.api_version}")
+            raise Subject(kind.group, kind.kind, obj["metadata"].get("name", "")).invalid([wrong])
+        try:
+            _, unknown = kind.decode(patched)
+        except StatusError as error:
+            raise _invalid(patched, error.message) from error
+        if unknown and strict:
+            texts = ", ".join(f'unknown field "{path}"' for path in unknown)
+            raise _invalid(patched, f"strict decoding error: {texts}")
+        return patched
+
+    return change_and_check
+
+
+def _operations(patch: Any) -> list[Any]:
+    if patch is None:
+        return []
+    if not isinstance(patch, list):
+        what = _json_type(patch)
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {what} into Go value of type []handlers.jsonPatchOp"
+        )
+    for operation in patch:
+        _check_operation(operation)
+    if len(patch) > MOST_OPERATIONS:
+        text = f"The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {len(patch)}"
+        raise StatusError(413, "RequestEntityTooLarge", f"Request entity is too large: {text}")
+    return patch
+
+
+def _check_operation(operation: Any) -> None:
+    if operation is None:
+        return
+    if not isinstance(operation, dict):
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {_json_type(operation)} into Go value of type "
+            "handlers.jsonPatchOp"
+        )
+    for name in ("op", "path", "from"):
+        if not isinstance(operation.get(name), str | None):
+            raise bad_request(
+                f"error decoding patch: json: cannot unmarshal {_json_type(operation[name])} into Go struct field "
+                f"jsonPatchOp.{name} of type string"
+            )
+
+
+def _json_patched(obj: JSON, operations: list[Any]) -> JSON:
     try:
-        patched = jsonpatch.apply_patch(document, operations, in_place=False)
-    except jsonpatch.InvalidJsonPatch as error:
-        raise bad_request(f"this is no JSON patch: {error}") from error
-    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
-        raise StatusError(
-            422, "Invalid", f"the server rejected our request due to an error in our request: {error}"
-        ) from error
+        patched = json_patch(obj, operations)
+    except PatchFailed as error:
+        raise _rejected() from error
     if not isinstance(patched, dict):
-        raise bad_request("the patch replaces the whole object by something that is no object")
+        raise _invalid(patched, f"json: cannot unmarshal {_json_type(patched)} into an object")
     return patched
 
 
-def merge_patch(document: Any, patch: Any) -> Any:
-    """The document after an RFC 7386 patch; neither argument is changed."""
-    if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    result = dict(document) if isinstance(document, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge_patch(result.get(key), value)
-    return result
+def _strategically_patched(obj: JSON, patch: JSON, schema: JSON) -> JSON:
+    try:
+        return strategic_merge_patch(obj, patch, schema)
+    except BadPatch as error:
+        raise bad_request(str(error)) from error
+    except PatchMismatch as error:
+        raise _rejected() from error
 
 
-def strategic_merge_patch(document: Any, patch: Any) -> Any:
-    """The document after a strategic merge patch of a built-in kind; neither argument is changed."""
-    if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    directive = patch.get("$patch")
-    if directive == "replace":
-        return {key: copy.deepcopy(value) for key, value in patch.items() if key != "$patch"}
-    if directive == "delete":
-        return {}
-    result = dict(document) if isinstance(document, dict) else {}
-    if "$retainKeys" in patch:
-        result = {key: value for key, value in result.items() if key in patch["$retainKeys"]}
-    for key, value in patch.items():
-        if key.startswith("$deleteFromPrimitiveList/"):
-            field = key.partition("/")[2]
-            result[field] = [item for item in result.get(field, []) if item not in value]
-        elif key.startswith("$"):
-            continue
-        elif value is None:
-            result.pop(key, None)
-        elif isinstance(value, list):
-            order = patch.get(f"$setElementOrder/{key}")
-            result[key] = _merge_list(key, result.get(key), value, order)
-        else:
-            result[key] = strategic_merge_patch(result.get(key), value)
-    return result
+def _rejected() -> StatusError:
+    """The patch is one, but does not apply. What is wrong is not told, as kube-apiserver does not tell it."""
+    return StatusError(422, "Invalid", "the server rejected our request due to an error in our request", details={})
 
 
-def _merge_list(field: str, current: Any, patch: list[Any], order: list[Any] | None) -> list[Any]:
-    if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
-        return [copy.deepcopy(item) for item in patch if not (isinstance(item, dict) and "$patch" in item)]
-    old = list(current) if isinstance(current, list) else []
-    if field in PRIMITIVE_SETS:
-        return old + [item for item in patch if item not in old]
-    if field not in MERGE_KEYS or not all(isinstance(item, dict) for item in [*old, *patch]):
-        return copy.deepcopy(patch)
-    merged = {_identity(field, item): item for item in old}
-    for item in patch:
-        place = _identity(field, item)
-        if item.get("$patch") == "delete":
-            merged.pop(place, None)
-        else:
-            merged[place] = strategic_merge_patch(merged.get(place), item)
-    if order:
-        wanted = [_identity(field, item) for item in order]
-        rest = [place for place in merged if place not in wanted]
-        return [merged[place] for place in [*wanted, *rest] if place in merged]
-    return list(merged.values())
+def _invalid(patched: Any, why: str) -> StatusError:
+    """What the patch makes of the object is none of its kind."""
+    return Subject("", "", "").invalid([invalid_value("patch", go_json(patched), why)])
 
 
-def _identity(field: str, item: JSON) -> Any:
-    for key in MERGE_KEYS[field]:
-        if key in item:
-            return (key, item[key])
-    raise bad_request(f"an item of {field} has no {MERGE_KEYS[field][0]}, which it is merged by")
+def _json_type(value: Any) -> str:
+    match value:
+        case bool():
+            return "bool"
+        case int() | float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+    return "object"
