@@ -18,11 +18,14 @@ from footplate_local.apiserver import errors, metadata, names, policies
 from footplate_local.apiserver.deletion import Deletion, failed_precondition, outcome
 from footplate_local.apiserver.kinds.definitions import RESOURCE as DEFINITIONS
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
-from footplate_local.apiserver.patching import fields
+from footplate_local.apiserver.patching import ownership
+from footplate_local.apiserver.patching.shapes import MISSING
 from footplate_local.apiserver.storage.model import ObjectKey, Storage
 
 JSON = dict[str, Any]
 _NAME_TRIES = 8
+_APPLIED: Any = object()
+"""In the place of managedFields that a client sent: they are set already, by a server-side apply."""
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -56,12 +59,15 @@ class Objects:
 
     # ------------------------------------------------------------------ create
 
-    def create(self, kind: ResourceType, namespace: str, body: JSON, writing: Writing) -> JSON:
-        """Create an object; returns it as stored. Raises StatusError."""
+    def create(
+        self, kind: ResourceType, namespace: str, body: JSON, writing: Writing, *, applying: bool = False
+    ) -> JSON:
+        """Create an object; returns it as stored. Raises StatusError. `applying`: the body has its managedFields."""
+        asked = _APPLIED if applying else _managed_fields(body)
         obj = self._decode(kind, copy.deepcopy(body), writing)
         self._place(kind, namespace, obj["metadata"])
         writing.warnings += metadata.without_duplicate_owners(obj["metadata"], patched=False)
-        return self._insert(kind, namespace, obj, writing)
+        return self._insert(kind, namespace, obj, writing, asked)
 
     def _decode(self, kind: ResourceType, obj: JSON, writing: Writing) -> JSON:
         """The object as its kind can hold it. Raises 400."""
@@ -102,7 +108,7 @@ class Objects:
         else:
             meta["namespace"] = namespace
 
-    def _insert(self, kind: ResourceType, namespace: str, obj: JSON, writing: Writing) -> JSON:
+    def _insert(self, kind: ResourceType, namespace: str, obj: JSON, writing: Writing, asked: Any) -> JSON:
         meta = obj["metadata"]
         self._check_definition(kind, meta)
         self._check_namespace(kind, namespace, meta)
@@ -120,8 +126,8 @@ class Objects:
             raise errors.bad_request("resourceVersion should not be set on objects to be created")
         if existing := self.storage.get(kind.key(namespace, meta["name"])):
             raise _exists(kind, meta, existing.object)
-        if "managedFields" not in meta:
-            fields.record_update(None, obj, kind.schema, self._writer(kind, writing, ""))
+        if asked is not _APPLIED:
+            ownership.record_update(None, obj, self._writer(kind, writing, ""), asked)
         return self._put(kind, obj, writing)
 
     def _check_namespace(self, kind: ResourceType, namespace: str, meta: JSON) -> None:
@@ -173,18 +179,18 @@ class Objects:
     ) -> tuple[JSON, bool]:
         """Put an object in the place of another; returns it as stored and whether it is new. Raises StatusError."""
         new = self._decode(kind, copy.deepcopy(body), writing)
-        meta = new["metadata"]
+        meta, asked = new["metadata"], _managed_fields(body)
         self._place(kind, namespace, meta)
         _check_name(meta, name)
         writing.warnings += metadata.without_duplicate_owners(meta, patched=False)
         missing = self.storage.get(kind.key(namespace, name)) is None
         if missing and not subresource and policies.created_by_update(kind):
             meta.pop("resourceVersion", None)
-            return self._insert(kind, namespace, new, writing), True
+            return self._insert(kind, namespace, new, writing, asked), True
         old = self.read(kind, namespace, name)
         if meta.get("uid") and meta["uid"] != old["metadata"]["uid"]:
             raise failed_precondition(kind, name, "UID", meta["uid"], old["metadata"]["uid"])
-        return self._change(kind, old, new, writing, subresource), False
+        return self._change(kind, old, new, writing, subresource, asked), False
 
     def update(
         self,
@@ -203,6 +209,7 @@ class Objects:
         """
         old = self.read(kind, namespace, name)
         new = change(copy.deepcopy(kind.shown(old)))
+        asked = _APPLIED if applying else _managed_fields(new)
         try:
             new = self._decode(kind, new, writing)
         except errors.StatusError as error:
@@ -210,29 +217,27 @@ class Objects:
         self._place(kind, namespace, new["metadata"])
         _check_name(new["metadata"], name)
         writing.warnings += metadata.without_duplicate_owners(new["metadata"], patched=True)
-        return self._change(kind, old, new, writing, subresource, applying=applying)
+        return self._change(kind, old, new, writing, subresource, asked)
 
-    def _change(
-        self, kind: ResourceType, old: JSON, new: JSON, writing: Writing, subresource: str, *, applying: bool = False
-    ) -> JSON:
+    def _change(self, kind: ResourceType, old: JSON, new: JSON, writing: Writing, subresource: str, asked: Any) -> JSON:
         self._check_version(kind, old["metadata"], new["metadata"])
         new = kind.strategy.from_version(new, kind.version)
-        managed = new["metadata"].get("managedFields") if applying else None
+        applied = new["metadata"].get("managedFields")
         new = self._only_what_may_change(kind, old, new, subresource)
         spec = new.get("spec")
         kind.strategy.prepare(new, old)
         if subresource == "finalize":
             new["spec"] = spec or {}
+        if asked is _APPLIED:
+            new["metadata"]["managedFields"] = applied
         metadata.tidy(new["metadata"])
-        if managed is not None:
-            new["metadata"]["managedFields"] = managed
         self._validate(kind, new, old, subresource)
         if kind.custom:
             writing.warnings += metadata.finalizer_warnings(new["metadata"], old["metadata"])
         if kind.strategy.counts_generation and _content(new) != _content(old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-        if managed is None:
-            fields.record_update(old, new, kind.schema, self._writer(kind, writing, subresource))
+        if asked is not _APPLIED:
+            ownership.record_update(old, new, self._writer(kind, writing, subresource), asked)
         if _waits_for_nothing(old, new):
             return self._finish(kind, new, writing)
         if _but_times(new) == _but_times(old):
@@ -293,7 +298,7 @@ class Objects:
         new = copy.deepcopy(stored.object)
         new["metadata"][field_name] = values
         metadata.tidy(new["metadata"])
-        fields.record_update(stored.object, new, kind.schema, self._writer(kind, Writing(manager=manager), ""))
+        ownership.record_update(stored.object, new, self._writer(kind, Writing(manager=manager), ""))
         if _waits_for_nothing(stored.object, new):
             self._finish(kind, new, Writing())
         elif new != stored.object:
@@ -326,8 +331,8 @@ class Objects:
         gone = self.storage.delete(kind.key(meta.get("namespace", ""), meta["name"]))
         return gone.object if gone is not None else obj
 
-    def _writer(self, kind: ResourceType, writing: Writing, subresource: str) -> fields.Owner:
-        return fields.Owner(writing.manager, "Update", kind.api_version, subresource, self._timestamp(), set())
+    def _writer(self, kind: ResourceType, writing: Writing, subresource: str) -> ownership.Writer:
+        return ownership.Writer(writing.manager, kind, self.registry.of_kind, self._timestamp(), subresource)
 
     def _timestamp(self) -> str:
         return metadata.timestamp(self.now())
@@ -336,6 +341,12 @@ class Objects:
 def _content(obj: JSON) -> JSON:
     """What metadata.generation counts the changes of."""
     return {key: value for key, value in obj.items() if key not in ("metadata", "status", "apiVersion")}
+
+
+def _managed_fields(sent: JSON) -> Any:
+    """The managedFields of an object as it was sent; MISSING when it has none."""
+    meta = sent.get("metadata")
+    return meta.get("managedFields", MISSING) if isinstance(meta, dict) else MISSING
 
 
 def _but_times(obj: JSON) -> JSON:

@@ -70,11 +70,11 @@ def test_managed_fields_name_the_writer_of_each_field(api_server: ApiServerInThr
     api_server.request("PATCH", f"{CONFIG_MAPS}/a?fieldManager=changer", {"data": {"y": "2"}}, MERGE)
     entries = read(api_server, f"{CONFIG_MAPS}/a")["metadata"]["managedFields"]
     owned = {entry["manager"]: entry["fieldsV1"] for entry in entries}
-    assert owned == {"maker": {"f:data": {"f:x": {}}}, "changer": {"f:data": {"f:y": {}}}}
+    assert owned == {"maker": {"f:data": {".": {}, "f:x": {}}}, "changer": {"f:data": {"f:y": {}}}}
 
 
 def test_a_removed_field_has_no_owner(api_server: ApiServerInThread) -> None:
     created(api_server, CONFIG_MAPS, config_map("a", {"x": "1", "y": "1"}))
     api_server.request("PATCH", f"{CONFIG_MAPS}/a", {"data": {"y": None}}, MERGE)
     (entry,) = read(api_server, f"{CONFIG_MAPS}/a")["metadata"]["managedFields"]
-    assert entry["fieldsV1"] == {"f:data": {"f:x": {}}}
+    assert entry["fieldsV1"] == {"f:data": {".": {}, "f:x": {}}}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -21,13 +20,12 @@ from footplate_local.apiserver.http.requests import Target
 from footplate_local.apiserver.kinds import pods, scale
 from footplate_local.apiserver.objects import Objects, Writing
 from footplate_local.apiserver.patching import patches
+from footplate_local.apiserver.patching.patches import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from footplate_local.apiserver.patching.server_side_apply import server_side_apply
 
 JSON = dict[str, Any]
-Change = Callable[[JSON], JSON]
 
-JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
-STRATEGIC_PATCH, APPLY_PATCH = "application/strategic-merge-patch+json", "application/apply-patch+yaml"
+APPLY_PATCH = "application/apply-patch+yaml"
 _ON_COLLECTIONS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _ON_OBJECTS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _ON_SUBRESOURCES = {
@@ -120,7 +118,7 @@ class ResourceApi:
             target.kind,
             target.namespace or "",
             target.name,
-            _patch_function(media, patch),
+            patches.change(target.kind, media, patch),
             writing,
             subresource=target.subresource,
         )
@@ -170,7 +168,7 @@ class ResourceApi:
             media = _patch_type(request, custom=kind.custom)
             raw = await requests.raw_body(request)
             writing = options.writing(request.query, _agent(request), patch=media)
-            to_scale = _patch_function(media, requests.decode(raw, media) if raw.strip() else None)
+            to_scale = patches.on_any(media, requests.decode(raw, media) if raw.strip() else None)
         else:
             body = _object(await requests.body(request, custom=kind.custom))
             writing = options.writing(request.query, _agent(request))
@@ -219,14 +217,3 @@ def _patch_type(request: web.BaseRequest, *, custom: bool) -> str:
     if media not in accepted:
         raise errors.unsupported_media_type(accepted)
     return media
-
-
-def _patch_function(media: str, patch: Any) -> Change:
-    """The change that a patch means. Raises 400."""
-    if media == JSON_PATCH:
-        return lambda obj: patches.json_patch(obj, patch)
-    if not isinstance(patch, dict):
-        raise errors.bad_request("error decoding patch: the patch must be an object")
-    if media == STRATEGIC_PATCH:
-        return lambda obj: dict(patches.strategic_merge_patch(obj, patch))
-    return lambda obj: dict(patches.merge_patch(obj, patch))

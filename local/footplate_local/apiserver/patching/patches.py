@@ -24,60 +24,43 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 MOST_OPERATIONS = 10_000
 
 
-def change(kind: ResourceType, media: str, patch: Any, *, strict: bool = False) -> Change:
-    """What a patch of one of the three media types does to an object of a kind. Raises StatusError, also when called.
+def change(kind: ResourceType, media: str, patch: Any) -> Change:
+    """What a patch of one of the three media types does to an object. Raises StatusError, and so does the change."""
+    if not kind.custom:
+        return on_any(media, patch, kind.schema)
+    changed = on_any(media, patch)
+    return lambda obj: _of_kind(kind, changed(obj), obj["metadata"]["name"])
 
-    `strict`: fields that the kind does not have are refused (fieldValidation=Strict).
-    """
-    return checked(kind, unchecked(media, patch, {} if kind.custom else kind.schema), strict=strict)
 
-
-def unchecked(media: str, patch: Any, schema: JSON) -> Change:
-    """The same for any object, by a schema; the result may be anything that is an object."""
+def on_any(media: str, patch: Any, schema: JSON | None = None) -> Change:
+    """The same for an object that is of no stored kind; the schema says how lists are merged."""
     if media == JSON_PATCH:
         operations = _operations(patch)
         return lambda obj: _json_patched(obj, operations)
-    if patch is not None and not isinstance(patch, dict):
+    if patch is None:
+        raise _no_patch()
+    if not isinstance(patch, dict):
+        what = _json_type(patch)
         raise bad_request(
-            f"error decoding patch: json: cannot unmarshal {_json_type(patch)} into Go value of type "
-            "map[string]interface {}"
+            f"error decoding patch: json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
         )
     if media == MERGE_PATCH:
-        if patch is None:
-            raise bad_request("Invalid JSON Patch")
         return lambda obj: merge_patch(obj, patch)
-    return lambda obj: _strategically_patched(obj, patch or {}, schema)
+    return lambda obj: _strategically_patched(obj, patch, schema or {})
 
 
-def checked(kind: ResourceType, changed: Change, *, strict: bool) -> Change:
-    """A change whose result must be an object of the kind. What is not is told as an invalid patch (422)."""
-
-    def change_and_check(obj: JSON) -> JSON:
-        patched = changed(obj)
-        if not kind.custom:
-            types = {"apiVersion": patched.get("apiVersion"), "kind": patched.get("kind")}
-            if types not in ({"apiVersion": kind.api_version, "kind": kind.kind}, {"apiVersion": None, "kind": None}):
-                raise _invalid(patched, f'no kind "{types["kind"]}" is registered for version "{types["apiVersion"]}"')
-        elif not patched.get("kind"):
-            raise _invalid(patched, "Object 'Kind' is missing")
-        elif patched.get("apiVersion") != kind.api_version:
-            wrong = invalid_value("apiVersion", patched.get("apiVersion"), f"must be {kind.api_version}")
-            raise Subject(kind.group, kind.kind, obj["metadata"].get("name", "")).invalid([wrong])
-        try:
-            _, unknown = kind.decode(patched)
-        except StatusError as error:
-            raise _invalid(patched, error.message) from error
-        if unknown and strict:
-            texts = ", ".join(f'unknown field "{path}"' for path in unknown)
-            raise _invalid(patched, f"strict decoding error: {texts}")
-        return patched
-
-    return change_and_check
+def _of_kind(kind: ResourceType, patched: JSON, name: str) -> JSON:
+    """Objects of custom kinds cannot become ones of another version by a patch. Raises 422."""
+    version = patched.get("apiVersion")
+    if version != kind.api_version:
+        wrong = invalid_value("apiVersion", version, f"must be {kind.api_version}")
+        raise Subject(kind.group, kind.kind, name).invalid([wrong])
+    return patched
 
 
 def _operations(patch: Any) -> list[Any]:
     if patch is None:
-        return []
+        raise _no_patch()
     if not isinstance(patch, list):
         what = _json_type(patch)
         raise bad_request(
@@ -124,6 +107,10 @@ def _strategically_patched(obj: JSON, patch: JSON, schema: JSON) -> JSON:
         raise bad_request(str(error)) from error
     except PatchMismatch as error:
         raise _rejected() from error
+
+
+def _no_patch() -> StatusError:
+    return bad_request("error decoding patch: unexpected end of JSON input")
 
 
 def _rejected() -> StatusError:
