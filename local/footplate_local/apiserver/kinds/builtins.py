@@ -1,229 +1,147 @@
-"""The kinds of Kubernetes itself that are served, and what is special about each but Pod."""
+"""The kinds of Kubernetes itself that are served, in kube-apiserver's order of groups and resources.
+
+Names, categories, verbs and subresources are those of kube-apiserver's discovery documents (v1.34).
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
+from collections.abc import Iterable
 from typing import Any
 
 from footplate_local.apiserver import names
-from footplate_local.apiserver.errors import FieldError, bad_request, field_forbidden, invalid_value, required
+from footplate_local.apiserver.kinds.data import DataStrategy
+from footplate_local.apiserver.kinds.events import EventStrategy
+from footplate_local.apiserver.kinds.nodes import LeaseStrategy, NamespaceStrategy, NodeStrategy
+from footplate_local.apiserver.kinds.plain import PlainStrategy
 from footplate_local.apiserver.kinds.pods import PodStrategy
-from footplate_local.apiserver.kinds.registry import ResourceType, Strategy
+from footplate_local.apiserver.kinds.registry import ALL_VERBS, ResourceType, ScalePaths, Strategy
+from footplate_local.apiserver.kinds.services import ServiceStrategy
 
-JSON = dict[str, Any]
-
-
-class NamespaceStrategy(Strategy):
-    def name_errors(self, name: str) -> list[str]:
-        return names.dns_label(name)
-
-    def prepare(self, obj: JSON, old: JSON | None) -> None:
-        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"].get("name", "")
-        if old is None:
-            obj["spec"] = {"finalizers": ["kubernetes"]}
-            obj["status"] = {"phase": "Active"}
-        else:
-            obj["spec"] = old["spec"]
-
-    def field_values(self, obj: JSON) -> dict[str, str]:
-        return {"status.phase": obj.get("status", {}).get("phase", "")}
+_ALL = ("all",)
+_EXTENSIONS = ("api-extensions",)
+_STATUS = ("status",)
+_SCALED = ("scale", "status")
+_REPLICAS = ScalePaths(".spec.replicas", ".status.replicas", ".spec.selector")
 
 
-class DataStrategy(Strategy):
-    """ConfigMaps and Secrets: maps that `immutable: true` seals."""
+class _Group:
+    """One version of one API group, for declaring its kinds."""
 
-    def __init__(self, *, secret: bool) -> None:
-        self._secret = secret
+    def __init__(self, group: str, version: str = "v1") -> None:
+        self._group = group
+        self._version = version
+        self._api_version = f"{group}/{version}" if group else version
 
-    def prepare(self, obj: JSON, old: JSON | None) -> None:
-        for key in ("data", "binaryData", "stringData"):
-            if not obj.get(key):
-                obj.pop(key, None)
-            elif not isinstance(obj[key], dict):
-                raise bad_request(f"{obj['kind']}.{key} must be an object of strings")
-        if self._secret:
-            for key, value in (obj.pop("stringData", None) or {}).items():
-                obj.setdefault("data", {})[key] = base64.b64encode(str(value).encode()).decode()
-            obj.setdefault("type", "Opaque")
-        for key in ("data", "binaryData"):
-            for name, value in obj.get(key, {}).items():
-                if not isinstance(value, str):
-                    raise bad_request(f"{obj['kind']}.{key}.{name} must be a string, got {type(value).__name__}")
-        self._check_base64(obj)
+    def kind(
+        self,
+        kind: str,
+        plural: str,
+        *short: str,
+        namespaced: bool = True,
+        strategy: Strategy | None = None,
+        **more: Any,
+    ) -> ResourceType:
+        """A kind with a strategy of its own, or with none special."""
+        return ResourceType(
+            self._group,
+            self._version,
+            kind,
+            plural,
+            namespaced,
+            singular=kind.lower(),
+            short_names=short,
+            strategy=strategy or Strategy(),
+            **more,
+        )
 
-    def _check_base64(self, obj: JSON) -> None:
-        for name, value in (obj.get("data" if self._secret else "binaryData") or {}).items():
-            try:
-                base64.b64decode(value, validate=True)
-            except binascii.Error as error:
-                raise bad_request(f"{obj['kind']} {name}: illegal base64 data: {error}") from error
+    def plain(
+        self,
+        kind: str,
+        plural: str,
+        *short: str,
+        generation: bool = False,
+        name_rule: Any = names.subdomain,
+        **more: Any,
+    ) -> ResourceType:
+        """A kind that is stored as it was sent; its status, if it has one, is its own path's."""
+        status = "status" in more.get("subresources", ())
+        strategy = PlainStrategy(self._api_version, kind, generation=generation, status=status, name_rule=name_rule)
+        return self.kind(kind, plural, *short, strategy=strategy, **more)
 
-    def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
-        found = []
-        for part in ("data", "binaryData"):
-            for key in obj.get(part, {}):
-                if not names.DATA_KEY.fullmatch(key) or key in (".", ".."):
-                    found.append(
-                        invalid_value(
-                            f"{part}[{key}]",
-                            key,
-                            "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
-                        )
-                    )
-        if old is not None and old.get("immutable"):
-            sealed = "field is immutable when `immutable` is set"
-            if not obj.get("immutable"):
-                found.append(field_forbidden("immutable", sealed))
-            found += [
-                field_forbidden(part, sealed) for part in ("data", "binaryData") if obj.get(part) != old.get(part)
-            ]
-        return found
-
-    def field_values(self, obj: JSON) -> dict[str, str]:
-        return {"type": obj.get("type", "")} if self._secret else {}
-
-
-class ServiceStrategy(Strategy):
-    """Services are names here: no addresses are given out, pods are found through the node's hosts file."""
-
-    def name_errors(self, name: str) -> list[str]:
-        return names.service_name(name)
-
-    def prepare(self, obj: JSON, old: JSON | None) -> None:
-        spec = obj.setdefault("spec", {})
-        spec.setdefault("type", "ClusterIP")
-        spec.setdefault("sessionAffinity", "None")
-        spec.setdefault("clusterIP", "None")
-        spec.setdefault("clusterIPs", [spec["clusterIP"]])
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
-        spec.setdefault("internalTrafficPolicy", "Cluster")
-        for port in spec.get("ports", ()):
-            port.setdefault("protocol", "TCP")
-            port.setdefault("targetPort", port.get("port"))
-        obj.setdefault("status", {"loadBalancer": {}})
-
-    def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
-        found = []
-        ports = obj["spec"].get("ports", [])
-        for index, port in enumerate(ports):
-            number = port.get("port")
-            if not isinstance(number, int) or not 1 <= number <= 65535:
-                text = "must be between 1 and 65535, inclusive"
-                found.append(invalid_value(f"spec.ports[{index}].port", number, text))
-            if len(ports) > 1 and not port.get("name"):
-                found.append(required(f"spec.ports[{index}].name"))
-        if old is not None and obj["spec"].get("clusterIP") != old["spec"].get("clusterIP"):
-            found.append(invalid_value("spec.clusterIPs[0]", obj["spec"].get("clusterIPs"), "may not change once set"))
-        return found
-
-
-class NodeStrategy(Strategy):
-    def prepare(self, obj: JSON, old: JSON | None) -> None:
-        obj.setdefault("spec", {})
-        obj.setdefault("status", {})
-
-    def field_values(self, obj: JSON) -> dict[str, str]:
-        return {"spec.unschedulable": "true" if obj.get("spec", {}).get("unschedulable") else "false"}
-
-
-class LeaseStrategy(Strategy):
-    def prepare(self, obj: JSON, old: JSON | None) -> None:
-        obj.setdefault("spec", {})
-
-    def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
-        seconds = obj["spec"].get("leaseDurationSeconds")
-        if seconds is not None and (not isinstance(seconds, int) or seconds <= 0):
-            return [invalid_value("spec.leaseDurationSeconds", seconds, "must be greater than 0")]
-        return []
-
-
-# core/v1 name -> events.k8s.io/v1 name of the same field
-_EVENT_FIELDS = {
-    "involvedObject": "regarding",
-    "message": "note",
-    "source": "deprecatedSource",
-    "firstTimestamp": "deprecatedFirstTimestamp",
-    "lastTimestamp": "deprecatedLastTimestamp",
-    "count": "deprecatedCount",
-    "reportingComponent": "reportingController",
-}
-
-
-class EventStrategy(Strategy):
-    """Stored as core/v1; the same objects are read and written as events.k8s.io/v1."""
-
-    def __init__(self, *, core: bool) -> None:
-        self._core = core
-
-    def to_version(self, obj: JSON, version: str) -> JSON:
-        if self._core:
-            return obj
-        return {_EVENT_FIELDS.get(key, key): value for key, value in obj.items()}
-
-    def from_version(self, obj: JSON, version: str) -> JSON:
-        if self._core:
-            return obj
-        back = {new: core for core, new in _EVENT_FIELDS.items()}
-        return {**{back.get(key, key): value for key, value in obj.items()}, "apiVersion": "v1"}
-
-    def prepare(self, obj: JSON, old: JSON | None) -> None:
-        obj.setdefault("involvedObject", {})
-        obj.setdefault("source", {})
-        for key in ("firstTimestamp", "lastTimestamp", "eventTime"):
-            obj.setdefault(key, None)
-        for key in ("reportingComponent", "reportingInstance"):
-            obj.setdefault(key, "")
-
-    def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
-        involved = obj["involvedObject"].get("namespace", "")
-        own = obj["metadata"]["namespace"]
-        if involved and involved != own:
-            return [invalid_value("involvedObject.namespace", involved, "does not match event.namespace")]
-        if not involved and own != "default":
-            return [invalid_value("involvedObject.namespace", involved, "does not match event.namespace")]
-        return []
-
-    def field_values(self, obj: JSON) -> dict[str, str]:
-        about = obj.get("involvedObject") or {}
-        first = "involvedObject" if self._core else "regarding"
-        values = {
-            f"{first}.{key}": str(about.get(key, ""))
-            for key in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
-        }
-        source = (obj.get("source") or {}).get("component", "") or obj.get("reportingComponent", "")
-        return values | {
-            "reason": obj.get("reason", ""),
-            "type": obj.get("type", ""),
-            "source": source,
-            "reportingComponent": obj.get("reportingComponent", ""),
-        }
-
-
-def _core(kind: str, plural: str, *short: str, namespaced: bool = True, **more: Any) -> ResourceType:
-    return ResourceType("", "v1", kind, plural, namespaced, singular=kind.lower(), short_names=short, **more)
+    def scaled(self, kind: str, plural: str, short: str) -> ResourceType:
+        """A kind of workload that the scale subresource makes larger and smaller."""
+        return self.plain(kind, plural, short, generation=True, subresources=_SCALED, scale=_REPLICAS, categories=_ALL)
 
 
 def builtin_types(definitions: Strategy) -> list[ResourceType]:
     """All built-in kinds; `definitions` is the strategy of CustomResourceDefinition."""
+    return [*_core(), *_workloads(), *_others(definitions)]
+
+
+def _core() -> Iterable[ResourceType]:
+    core = _Group("")
+    no_collection = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
     return [
-        _core("Namespace", "namespaces", "ns", namespaced=False, subresources=("status",),
-              verbs=("create", "delete", "get", "list", "patch", "update", "watch"), strategy=NamespaceStrategy()),
-        _core("Pod", "pods", "po", categories=("all",),
-              subresources=("status", "log", "binding", "attach", "exec", "portforward"),
-              strategy=PodStrategy()),
-        _core("Service", "services", "svc", categories=("all",), subresources=("status",), strategy=ServiceStrategy()),
-        _core("ConfigMap", "configmaps", "cm", strategy=DataStrategy(secret=False)),
-        _core("Secret", "secrets", strategy=DataStrategy(secret=True)),
-        _core("Event", "events", "ev", strategy=EventStrategy(core=True)),
-        _core("Node", "nodes", "no", namespaced=False, subresources=("status",), strategy=NodeStrategy()),
-        _core("ServiceAccount", "serviceaccounts", "sa"),
-        _core("Endpoints", "endpoints", "ep"),
-        ResourceType("events.k8s.io", "v1", "Event", "events", True, singular="event", short_names=("ev",),
-                     stored_in="events", storage_version="", strategy=EventStrategy(core=False)),
-        ResourceType("coordination.k8s.io", "v1", "Lease", "leases", True, singular="lease", strategy=LeaseStrategy()),
-        ResourceType("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False,
-                     singular="customresourcedefinition", short_names=("crd", "crds"),
-                     categories=("api-extensions",), subresources=("status",), strategy=definitions),
+        core.kind("ConfigMap", "configmaps", "cm", strategy=DataStrategy(secret=False)),
+        core.kind("Endpoints", "endpoints", "ep"),
+        core.kind("Event", "events", "ev", strategy=EventStrategy(core=True)),
+        core.plain("LimitRange", "limitranges", "limits"),
+        core.kind("Namespace", "namespaces", "ns", namespaced=False, subresources=_STATUS, verbs=no_collection,
+                  strategy=NamespaceStrategy()),
+        core.kind("Node", "nodes", "no", namespaced=False, subresources=_STATUS, strategy=NodeStrategy()),
+        core.plain("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=_STATUS),
+        core.plain("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=_STATUS),
+        core.kind("Pod", "pods", "po", categories=_ALL, subresources=("binding", "log", "status"),
+                  strategy=PodStrategy()),
+        core.plain("PodTemplate", "podtemplates", generation=True),
+        core.scaled("ReplicationController", "replicationcontrollers", "rc"),
+        core.plain("ResourceQuota", "resourcequotas", "quota", subresources=_STATUS),
+        core.kind("Secret", "secrets", strategy=DataStrategy(secret=True)),
+        core.kind("ServiceAccount", "serviceaccounts", "sa"),
+        core.kind("Service", "services", "svc", categories=_ALL, subresources=_STATUS, strategy=ServiceStrategy()),
+    ]  # fmt: skip
+
+
+def _workloads() -> Iterable[ResourceType]:
+    apps, batch = _Group("apps"), _Group("batch")
+    return [
+        apps.plain("ControllerRevision", "controllerrevisions"),
+        apps.plain("DaemonSet", "daemonsets", "ds", generation=True, subresources=_STATUS, categories=_ALL),
+        apps.scaled("Deployment", "deployments", "deploy"),
+        apps.scaled("ReplicaSet", "replicasets", "rs"),
+        apps.scaled("StatefulSet", "statefulsets", "sts"),
+        _Group("events.k8s.io").kind("Event", "events", "ev", stored_in="events", strategy=EventStrategy(core=False)),
+        _Group("autoscaling", "v2").plain("HorizontalPodAutoscaler", "horizontalpodautoscalers", "hpa",
+                                          subresources=_STATUS, categories=_ALL),
+        batch.plain("CronJob", "cronjobs", "cj", generation=True, subresources=_STATUS, categories=_ALL),
+        batch.plain("Job", "jobs", generation=True, subresources=_STATUS, categories=_ALL),
+    ]  # fmt: skip
+
+
+def _others(definitions: Strategy) -> Iterable[ResourceType]:
+    networking, rbac = _Group("networking.k8s.io"), _Group("rbac.authorization.k8s.io")
+    admission = _Group("admissionregistration.k8s.io")
+    any_name = names.path_segment
+    return [
+        networking.plain("IngressClass", "ingressclasses", namespaced=False, generation=True),
+        networking.plain("Ingress", "ingresses", "ing", generation=True, subresources=_STATUS),
+        networking.plain("NetworkPolicy", "networkpolicies", "netpol", generation=True),
+        _Group("policy").plain("PodDisruptionBudget", "poddisruptionbudgets", "pdb", generation=True,
+                               subresources=_STATUS),
+        rbac.plain("ClusterRoleBinding", "clusterrolebindings", namespaced=False, name_rule=any_name),
+        rbac.plain("ClusterRole", "clusterroles", namespaced=False, name_rule=any_name),
+        rbac.plain("RoleBinding", "rolebindings", name_rule=any_name),
+        rbac.plain("Role", "roles", name_rule=any_name),
+        _Group("storage.k8s.io").plain("StorageClass", "storageclasses", "sc", namespaced=False),
+        admission.plain("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", namespaced=False,
+                        generation=True, categories=_EXTENSIONS),
+        admission.plain("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", namespaced=False,
+                        generation=True, categories=_EXTENSIONS),
+        _Group("apiextensions.k8s.io").kind("CustomResourceDefinition", "customresourcedefinitions", "crd", "crds",
+                                            namespaced=False, subresources=_STATUS, strategy=definitions,
+                                            categories=_EXTENSIONS),
+        _Group("scheduling.k8s.io").plain("PriorityClass", "priorityclasses", "pc", namespaced=False, generation=True),
+        _Group("coordination.k8s.io").kind("Lease", "leases", strategy=LeaseStrategy()),
+        _Group("node.k8s.io").plain("RuntimeClass", "runtimeclasses", namespaced=False),
+        _Group("discovery.k8s.io").plain("EndpointSlice", "endpointslices", generation=True),
     ]  # fmt: skip

@@ -1,10 +1,11 @@
-"""The scale subresource of custom kinds (autoscaling/v1 Scale)."""
+"""The scale subresource (autoscaling/v1 Scale) of custom kinds and of workloads."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from footplate_local.apiserver.errors import bad_request
+from footplate_local.apiserver.kinds import label_selectors
 from footplate_local.apiserver.kinds.registry import ResourceType
 from footplate_local.apiserver.schema.jsonpath import first, parse
 
@@ -23,12 +24,12 @@ def of(kind: ResourceType, obj: JSON) -> JSON:
             for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
             if key in meta
         },
-        "spec": {"replicas": first(obj, kind.scale.spec_replicas) or 0},
+        "spec": {"replicas": replicas} if (replicas := first(obj, kind.scale.spec_replicas)) else {},
         "status": {"replicas": first(obj, kind.scale.status_replicas) or 0},
     }
     selector = first(obj, kind.scale.selector) if kind.scale.selector else None
     if selector:
-        scale["status"]["selector"] = selector
+        scale["status"]["selector"] = selector if isinstance(selector, str) else label_selectors.text(selector)
     return scale
 
 

@@ -56,7 +56,7 @@ class _Decoder:
                 found[name] = decoded
         for name in sorted(schema["x-go-always"]):
             if name not in found:
-                found[name] = _zero(properties[name])
+                found[name] = zero(properties[name])
         self._struct = outer
         return found
 
@@ -94,7 +94,7 @@ class _Decoder:
         if values is None:
             return value
         return {
-            key: _zero(values) if item is None else self.value(item, values, f"{path}.{key}")
+            key: zero(values) if item is None else self.value(item, values, f"{path}.{key}")
             for key, item in value.items()
         }
 
@@ -103,7 +103,7 @@ class _Decoder:
             raise self._wrong(value, go_type(schema), path)
         items = schema["items"]
         return [
-            _zero(items) if item is None else self.value(item, items, f"{path}[{index}]")
+            zero(items) if item is None else self.value(item, items, f"{path}[{index}]")
             for index, item in enumerate(value)
         ]
 
@@ -142,7 +142,7 @@ def _left_out(name: str, value: Any, schema: JSON, struct: JSON) -> bool:
     return value in (0, False) and name in struct["x-go-drop-zero"]
 
 
-def _zero(schema: JSON) -> Any:
+def zero(schema: JSON) -> Any:
     """What Go encodes for a field that nobody set."""
     if schema.get("x-kubernetes-int-or-string"):
         return 0
@@ -158,7 +158,7 @@ def _zero(schema: JSON) -> Any:
         case "integer" | "number":
             return 0
         case "object" if "x-go-type" in schema:
-            return {name: _zero(schema["properties"][name]) for name in sorted(schema["x-go-always"])}
+            return {name: zero(schema["properties"][name]) for name in sorted(schema["x-go-always"])}
     return None
 
 
