@@ -16,6 +16,7 @@ from footplate_local.apiserver.kinds.plain import PlainStrategy
 from footplate_local.apiserver.kinds.pods import PodStrategy
 from footplate_local.apiserver.kinds.registry import ALL_VERBS, ResourceType, ScalePaths, Strategy
 from footplate_local.apiserver.kinds.services import ServiceStrategy
+from footplate_local.apiserver.storage.model import Storage
 
 _ALL = ("all",)
 _EXTENSIONS = ("api-extensions",)
@@ -73,12 +74,13 @@ class _Group:
         return self.plain(kind, plural, short, generation=True, subresources=_SCALED, scale=_REPLICAS, categories=_ALL)
 
 
-def builtin_types(definitions: Strategy) -> list[ResourceType]:
-    """All built-in kinds; `definitions` is the strategy of CustomResourceDefinition."""
-    return [*_core(), *_workloads(), *_others(definitions)]
+def builtin_types(definitions: Strategy, storage: Storage) -> list[ResourceType]:
+    """All built-in kinds. `definitions` is the strategy of CustomResourceDefinition; in `storage` strategies look up
+    the other objects that an object depends on."""
+    return [*_core(storage), *_workloads(), *_others(definitions)]
 
 
-def _core() -> Iterable[ResourceType]:
+def _core(storage: Storage) -> Iterable[ResourceType]:
     core = _Group("")
     no_collection = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
     return [
@@ -92,7 +94,7 @@ def _core() -> Iterable[ResourceType]:
         core.plain("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=_STATUS),
         core.plain("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=_STATUS),
         core.kind("Pod", "pods", "po", categories=_ALL, subresources=("binding", "log", "status"),
-                  strategy=PodStrategy()),
+                  strategy=PodStrategy(storage)),
         core.plain("PodTemplate", "podtemplates", generation=True),
         core.scaled("ReplicationController", "replicationcontrollers", "rc"),
         core.plain("ResourceQuota", "resourcequotas", "quota", subresources=_STATUS),

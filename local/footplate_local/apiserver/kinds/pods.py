@@ -1,68 +1,52 @@
-"""What is special about Pods: defaults, checks, what may change, how they are deleted and bound.
+"""What is special about Pods: how they are filled in, checked, selected, deleted and bound.
 
-Sources: Kubernetes API reference (Pod v1); pkg/apis/core/v1/defaults.go, pkg/apis/core/validation,
-pkg/registry/core/pod.
+Sources: kubernetes pkg/registry/core/pod (strategy.go, storage/storage.go), pkg/apis/core/helper/qos,
+pkg/apis/core/v1/conversion.go.
 """
 
 from __future__ import annotations
 
-import copy
+from collections import defaultdict
+from decimal import Decimal
 from typing import Any
 
-from footplate_local.apiserver import names
-from footplate_local.apiserver.errors import (
-    FieldError,
-    bad_request,
-    conflict,
-    field_forbidden,
-    invalid_value,
-    not_supported,
-    required,
-)
+from footplate_local.apiserver.errors import FieldError, bad_request, conflict
+from footplate_local.apiserver.kinds import pod_admission, pod_defaults, pod_validation
 from footplate_local.apiserver.kinds.registry import Strategy
+from footplate_local.apiserver.schema.quantity import parse_quantity
+from footplate_local.apiserver.storage.model import Storage
 
 JSON = dict[str, Any]
-DEFAULT_GRACE_SECONDS = 30
-_POLICIES = ("Always", "OnFailure", "Never")
-_SPEC_DEFAULTS: JSON = {
-    "restartPolicy": "Always",
-    "terminationGracePeriodSeconds": DEFAULT_GRACE_SECONDS,
-    "dnsPolicy": "ClusterFirst",
-    "securityContext": {},
-    "schedulerName": "default-scheduler",
-    "enableServiceLinks": True,
-    "serviceAccountName": "default",
-    "preemptionPolicy": "PreemptLowerPriority",
-    "priority": 0,
-}
 
 
 class PodStrategy(Strategy):
     counts_generation = True
 
+    def __init__(self, storage: Storage) -> None:
+        """`storage` is where the service account and the priority class of a pod are looked up."""
+        self._storage = storage
+
     def prepare(self, obj: JSON, old: JSON | None) -> None:
-        spec = obj.setdefault("spec", {})
-        if not isinstance(spec, dict):
-            raise bad_request("Pod.spec must be an object")
-        for key, value in _SPEC_DEFAULTS.items():
-            if spec.get(key) is None:
-                spec[key] = copy.deepcopy(value)
-        spec.setdefault("serviceAccount", spec["serviceAccountName"])
-        for container in _containers(obj):
-            _default_container(container)
-        for volume in spec.get("volumes") or ():
-            _default_volume(volume)
+        spec = obj["spec"]
+        pod_defaults.apply(spec)
         if old is None:
-            obj["status"] = {"phase": "Pending", "qosClass": quality_of_service(obj)}
+            pod_admission.admit(obj, self._storage)
+            obj["status"] = _first_status(obj)
         else:
-            obj.setdefault("status", {}).setdefault("qosClass", quality_of_service(obj))
+            pod_admission.keep(spec, old["spec"])
+            status = obj.setdefault("status", {})
+            status.setdefault("qosClass", old.get("status", {}).get("qosClass") or quality_of_service(spec))
+            _one_address(status)
 
     def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
-        if subresource == "status":
-            return []
-        if old is not None:
-            return _changed_spec(obj["spec"], old["spec"])
-        return _spec_errors(obj["spec"])
+        if old is None:
+            return list(pod_validation.create_errors(obj))
+        match subresource:
+            case "status":
+                return list(pod_validation.status_errors(obj, old))
+            case "ephemeralcontainers":
+                return list(pod_validation.ephemeral_errors(obj, old))
+        return list(pod_validation.update_errors(obj, old))
 
     def field_values(self, obj: JSON) -> dict[str, str]:
         spec, status = obj.get("spec", {}), obj.get("status", {})
@@ -71,147 +55,54 @@ class PodStrategy(Strategy):
             "spec.restartPolicy": spec.get("restartPolicy", ""),
             "spec.schedulerName": spec.get("schedulerName", ""),
             "spec.serviceAccountName": spec.get("serviceAccountName", ""),
+            "spec.hostNetwork": "true" if spec.get("hostNetwork") else "false",
             "status.phase": status.get("phase", ""),
             "status.podIP": status.get("podIP", ""),
+            "status.podIPs": "",  # known as a label of fields, never filled in
             "status.nominatedNodeName": status.get("nominatedNodeName", ""),
         }
 
 
-def _containers(pod: JSON) -> list[JSON]:
-    spec = pod["spec"]
-    found = []
-    for part in ("initContainers", "containers", "ephemeralContainers"):
-        for container in spec.get(part) or ():
-            if not isinstance(container, dict):
-                raise bad_request(f"Pod.spec.{part} must be a list of objects")
-            found.append(container)
-    return found
+def _first_status(pod: JSON) -> JSON:
+    status: JSON = {"phase": "Pending", "qosClass": quality_of_service(pod["spec"])}
+    if pod["spec"].get("schedulingGates"):
+        gated = "Scheduling is blocked due to non-empty scheduling gates"
+        condition = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": gated}
+        times = {"lastProbeTime": None, "lastTransitionTime": None}
+        status["conditions"] = [{**condition, **times}]
+    return status
 
 
-def _default_container(container: JSON) -> None:
-    container.setdefault("resources", {})
-    container.setdefault("terminationMessagePath", "/dev/termination-log")
-    container.setdefault("terminationMessagePolicy", "File")
-    if "imagePullPolicy" not in container:
-        image = str(container.get("image", ""))
-        tag = image.rpartition("/")[2].partition(":")[2]
-        latest = "@" not in image and tag in ("", "latest")
-        container["imagePullPolicy"] = "Always" if latest else "IfNotPresent"
-    resources = container["resources"]
-    for name, limit in (resources.get("limits") or {}).items():
-        resources.setdefault("requests", {}).setdefault(name, limit)
-    for port in container.get("ports") or ():
-        port.setdefault("protocol", "TCP")
-    for variable in container.get("env") or ():
-        reference = (variable.get("valueFrom") or {}).get("fieldRef")
-        if reference is not None:
-            reference.setdefault("apiVersion", "v1")
+def _one_address(status: JSON) -> None:
+    """podIP is the first of podIPs; of two that differ, podIP counts."""
+    address, several = status.get("podIP"), status.get("podIPs")
+    if address and (not several or several[0].get("ip") != address):
+        status["podIPs"] = [{"ip": address}]
+    elif several and several[0].get("ip"):
+        status["podIP"] = several[0]["ip"]
 
 
-def _default_volume(volume: JSON) -> None:
-    for part in ("configMap", "secret", "downwardAPI", "projected"):
-        if isinstance(volume.get(part), dict):
-            volume[part].setdefault("defaultMode", 0o644)
-    if isinstance(volume.get("hostPath"), dict):
-        volume["hostPath"].setdefault("type", "")
-    if set(volume) == {"name"}:
-        volume["emptyDir"] = {}
-
-
-def quality_of_service(pod: JSON) -> str:
-    """Guaranteed, Burstable or BestEffort (Kubernetes: Pod Quality of Service Classes)."""
-    any_set, guaranteed = False, True
-    for container in _containers(pod):
+def quality_of_service(spec: JSON) -> str:
+    """Guaranteed, Burstable or BestEffort (ComputePodQOS)."""
+    total: dict[str, dict[str, Decimal]] = {"requests": defaultdict(Decimal), "limits": defaultdict(Decimal)}
+    all_limited = True
+    asking = [{"resources": spec["resources"]}] if "resources" in spec else _lasting(spec)
+    for container in asking:
         resources = container.get("resources") or {}
-        requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
-        any_set = any_set or any(name in requests or name in limits for name in ("cpu", "memory"))
-        for name in ("cpu", "memory"):
-            if name not in limits or requests.get(name, limits[name]) != limits[name]:
-                guaranteed = False
-    if not any_set:
+        for part, amounts in total.items():
+            for name in ("cpu", "memory"):
+                amount = parse_quantity((resources.get(part) or {}).get(name, "0"))
+                if amount > 0:
+                    amounts[name] += amount
+                elif part == "limits":
+                    all_limited = False
+    if not total["requests"] and not total["limits"]:
         return "BestEffort"
-    return "Guaranteed" if guaranteed else "Burstable"
+    return "Guaranteed" if all_limited and total["requests"] == total["limits"] else "Burstable"
 
 
-def _spec_errors(spec: JSON) -> list[FieldError]:
-    found: list[FieldError] = []
-    if not spec.get("containers"):
-        found.append(required("spec.containers"))
-    seen: set[str] = set()
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
-    for part in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(part) or ()):
-            path = f"spec.{part}[{index}]"
-            found += _container_errors(container, path, volumes)
-            name = container.get("name")
-            if name in seen:
-                found.append(FieldError("FieldValueDuplicate", f"{path}.name", name))
-            seen.add(name)
-    if spec["restartPolicy"] not in _POLICIES:
-        found.append(not_supported("spec.restartPolicy", spec["restartPolicy"], _POLICIES))
-    for key in ("hostname", "subdomain"):
-        if spec.get(key):
-            found += [invalid_value(f"spec.{key}", spec[key], text) for text in names.dns_label(spec[key])]
-    names_seen: set[str] = set()
-    for index, volume in enumerate(spec.get("volumes") or ()):
-        name = volume.get("name")
-        if not name:
-            found.append(required(f"spec.volumes[{index}].name"))
-        elif name in names_seen:
-            found.append(FieldError("FieldValueDuplicate", f"spec.volumes[{index}].name", name))
-        names_seen.add(name)
-    return found
-
-
-def _container_errors(container: JSON, path: str, volumes: set[Any]) -> list[FieldError]:
-    found = []
-    if not container.get("name"):
-        found.append(required(f"{path}.name"))
-    else:
-        found += [invalid_value(f"{path}.name", container["name"], text) for text in names.dns_label(container["name"])]
-    if not container.get("image"):
-        found.append(required(f"{path}.image"))
-    for index, mount in enumerate(container.get("volumeMounts") or ()):
-        if mount.get("name") not in volumes:
-            where = f"{path}.volumeMounts[{index}]"
-            found.append(FieldError("FieldValueNotFound", f"{where}.name", mount.get("name")))
-        if not mount.get("mountPath"):
-            found.append(required(f"{path}.volumeMounts[{index}].mountPath"))
-    for index, variable in enumerate(container.get("env") or ()):
-        if not variable.get("name"):
-            found.append(required(f"{path}.env[{index}].name"))
-        if not isinstance(variable.get("value", ""), str):
-            raise bad_request(
-                f"Pod.{path}.env[{index}].value must be a string, got {variable['value']!r}: write it in quotes"
-            )
-    return found
-
-
-def _changed_spec(new: JSON, old: JSON) -> list[FieldError]:
-    """What of a pod's spec may change: images, activeDeadlineSeconds, added tolerations, a shorter grace period."""
-
-    def fixed(spec: JSON) -> JSON:
-        kept = {
-            key: value
-            for key, value in spec.items()
-            if key not in ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations")
-        }
-        for part in ("containers", "initContainers"):
-            if part in kept:
-                kept[part] = [{**container, "image": ""} for container in kept[part]]
-        return kept
-
-    if fixed(new) == fixed(old):
-        return []
-    return [
-        field_forbidden(
-            "spec",
-            "pod updates may not change fields other than `spec.containers[*].image`,"
-            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
-            "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
-            "previously negative)",
-        )
-    ]
+def _lasting(spec: JSON) -> list[JSON]:
+    return [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
 
 
 def grace_seconds(pod: JSON, asked: int | None) -> int:
@@ -219,8 +110,8 @@ def grace_seconds(pod: JSON, asked: int | None) -> int:
     spec, status = pod["spec"], pod.get("status", {})
     if not spec.get("nodeName") or status.get("phase") in ("Succeeded", "Failed"):
         return 0
-    grace = asked if asked is not None else spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS)
-    return max(0, int(grace)) if grace >= 0 else 1
+    grace = asked if asked is not None else spec.get("terminationGracePeriodSeconds", pod_defaults.GRACE_SECONDS)
+    return int(grace) if grace >= 0 else 1
 
 
 def bind(pod: JSON, binding: JSON, now: str) -> None:
@@ -229,16 +120,22 @@ def bind(pod: JSON, binding: JSON, now: str) -> None:
     node = target.get("name")
     if not node:
         raise bad_request("binding.target.name is required")
+    if target.get("kind", "Node") not in ("Node", ""):
+        raise bad_request(f'target.kind: Unsupported value: "{target["kind"]}": supported values: "Node", "<empty>"')
     meta, spec = pod["metadata"], pod["spec"]
+    name = meta["name"]
+    if (binding.get("metadata") or {}).get("name", name) not in (name, ""):
+        raise bad_request("name in URL does not match name in Binding object")
     if meta.get("deletionTimestamp"):
-        raise conflict(
-            "", "pods/binding", meta["name"], f"pod {meta['name']} is being deleted, cannot be assigned to a host"
-        )
+        raise conflict("", "pods/binding", name, f"pod {name} is being deleted, cannot be assigned to a host")
     if spec.get("nodeName"):
-        raise conflict(
-            "", "pods/binding", meta["name"], f'pod {meta["name"]} is already assigned to node "{spec["nodeName"]}"'
-        )
+        raise conflict("", "pods/binding", name, f'pod {name} is already assigned to node "{spec["nodeName"]}"')
+    if spec.get("schedulingGates"):
+        raise conflict("", "pods/binding", name, f"pod {name} has non-empty .spec.schedulingGates")
     spec["nodeName"] = node
+    added = (binding.get("metadata") or {}).get("annotations")
+    if added:
+        meta["annotations"] = {**meta.get("annotations", {}), **added}
     conditions = pod.setdefault("status", {}).setdefault("conditions", [])
     conditions[:] = [item for item in conditions if item.get("type") != "PodScheduled"]
     conditions.append({"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now})
