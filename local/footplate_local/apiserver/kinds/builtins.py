@@ -88,7 +88,7 @@ def _core(storage: Storage) -> Iterable[ResourceType]:
         core.kind("Endpoints", "endpoints", "ep"),
         core.kind("Event", "events", "ev", strategy=EventStrategy(core=True)),
         core.plain("LimitRange", "limitranges", "limits"),
-        core.kind("Namespace", "namespaces", "ns", namespaced=False, subresources=_STATUS, verbs=no_collection,
+        core.kind("Namespace", "namespaces", "ns", namespaced=False, subresources=("finalize", "status"), verbs=no_collection,
                   strategy=NamespaceStrategy()),
         core.kind("Node", "nodes", "no", namespaced=False, subresources=_STATUS, strategy=NodeStrategy()),
         core.plain("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=_STATUS),
