@@ -93,7 +93,7 @@ def _core(storage: Storage) -> Iterable[ResourceType]:
         core.kind("Node", "nodes", "no", namespaced=False, subresources=_STATUS, strategy=NodeStrategy()),
         core.plain("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=_STATUS),
         core.plain("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=_STATUS),
-        core.kind("Pod", "pods", "po", categories=_ALL, subresources=("binding", "log", "status"),
+        core.kind("Pod", "pods", "po", categories=_ALL, subresources=("attach", "binding", "exec", "log", "portforward", "status"),
                   strategy=PodStrategy(storage)),
         core.plain("PodTemplate", "podtemplates", generation=True),
         core.scaled("ReplicationController", "replicationcontrollers", "rc"),

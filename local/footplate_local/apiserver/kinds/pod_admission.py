@@ -39,9 +39,7 @@ def _service_account(pod: JSON, storage: Storage) -> None:
     spec["serviceAccount"] = name
     stored = storage.get(ObjectKey("serviceaccounts", namespace, name))
     if stored is None:
-        raise _refused(
-            pod, f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
-        )
+        raise _refused(pod, f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found')
     secrets = stored.object.get("imagePullSecrets")
     if secrets and not spec.get("imagePullSecrets"):
         spec["imagePullSecrets"] = [dict(secret) for secret in secrets]
