@@ -117,6 +117,7 @@ class Objects:
             meta["name"] = self._unused_name(kind, namespace, meta["generateName"])
         self._begin(kind, obj)
         kind.strategy.prepare(obj, None)
+        kind.strategy.admit(obj, None, self.storage)
         metadata.tidy(meta)
         self._validate(kind, obj, None, "")
         if kind.custom:
@@ -226,6 +227,7 @@ class Objects:
         new = self._only_what_may_change(kind, old, new, subresource)
         spec = new.get("spec")
         kind.strategy.prepare(new, old)
+        kind.strategy.admit(new, old, self.storage)
         if subresource == "finalize":
             new["spec"] = spec or {}
         if asked is _APPLIED:
@@ -266,6 +268,7 @@ class Objects:
             if not kind.custom and "ownerReferences" in old["metadata"]:
                 new["metadata"]["ownerReferences"] = old["metadata"]["ownerReferences"]
         elif "status" in kind.subresources:
+            new = kind.strategy.changed_by(subresource, old, new) if subresource else new
             new.pop("status", None)
             if "status" in old:
                 new["status"] = copy.deepcopy(old["status"])

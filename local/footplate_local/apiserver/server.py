@@ -98,7 +98,7 @@ class ApiServer:
         self.token = _token(self._home / "token")
         self._storage = SqliteStorage(self._home / "cluster.db", self._history)
         strategy = definitions.DefinitionStrategy(lambda: metadata.timestamp(self._now()))
-        self._registry = Registry(builtin_types(strategy, self._storage))
+        self._registry = Registry(builtin_types(strategy))
         for stored in self._storage.listing(definitions.RESOURCE):
             self._registry.set_custom(stored.key.name, definitions.kinds_of(stored.object))
         self._storage.subscribe(self._serve_definitions)

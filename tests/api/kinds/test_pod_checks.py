@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api_objects import MERGE, created, pod, read
+from api_objects import MERGE, STRATEGIC, created, pod, read
 from api_server import ApiServerInThread
 
 JSON = dict[str, Any]
@@ -264,3 +264,30 @@ def test_the_status_has_one_first_address(server: ApiServerInThread) -> None:
         answer = server.request("PATCH", f"{PODS}/address/status", {"status": sent}, MERGE)[1]
         assert (answer["status"]["podIP"], answer["status"]["podIPs"]) == ("10.0.0.9", [{"ip": "10.0.0.9"}])
     assert read(server, f"{PODS}/address")["status"]["qosClass"] == "BestEffort"
+
+
+def test_an_eviction_deletes_with_grace(server: ApiServerInThread) -> None:
+    created(server, PODS, pod("evicted"))
+    target = {"apiVersion": "v1", "kind": "Node", "name": "n"}
+    assert (
+        server.request("POST", f"{PODS}/evicted/binding", {"metadata": {"name": "evicted"}, "target": target})[0] == 201
+    )
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "other"}}
+    assert server.request("POST", f"{PODS}/evicted/eviction", eviction)[0] == 400
+    eviction |= {"metadata": {"name": "evicted"}, "deleteOptions": {"gracePeriodSeconds": 7}}
+    status, answer = server.request("POST", f"{PODS}/evicted/eviction", eviction)
+    assert (status, answer["status"]) == (201, "Success")
+    assert read(server, f"{PODS}/evicted")["metadata"]["deletionGracePeriodSeconds"] == 7
+
+
+def test_ephemeral_containers_are_added_and_stay(server: ApiServerInThread) -> None:
+    created(server, PODS, pod("debugged"))
+    path = f"{PODS}/debugged/ephemeralcontainers"
+    change = {"spec": {"hostname": "kept-out", "ephemeralContainers": [{"name": "debug", "image": "busybox:1"}]}}
+    status, answer = server.request("PATCH", path, change, STRATEGIC)
+    assert status == 200, answer
+    assert "hostname" not in answer["spec"]
+    assert answer["spec"]["ephemeralContainers"][0]["terminationMessagePolicy"] == "File"
+    for wrong in ([], [{"name": "debug", "image": "busybox:2"}]):
+        status, answer = server.request("PATCH", path, {"spec": {"ephemeralContainers": wrong}}, MERGE)
+        assert (status, _causes(answer)) == (422, [(FORBIDDEN, "spec.ephemeralContainers")])

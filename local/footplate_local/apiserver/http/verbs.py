@@ -61,6 +61,8 @@ class ResourceApi:
             raise logs.no_stream(self._objects, target)
         if target.subresource == "binding":
             return await self._bind(request, target)
+        if target.subresource == "eviction":
+            return await self._evict(request, target)
         if target.subresource == "scale":
             return await self._scale(request, target)
         match request.method:
@@ -158,6 +160,16 @@ class ResourceApi:
         pods.bind(pod, binding, metadata.timestamp(self._objects.now()))
         if not writing.dry_run:
             self._objects.storage.put(kind.key(namespace, target.name), pod)
+        return answer(success({}, code=201), 201)
+
+    async def _evict(self, request: web.BaseRequest, target: Target) -> web.Response:
+        """Delete a pod as its budget allows; here every budget allows it (registry/core/pod/storage/eviction.go)."""
+        eviction = _object(await requests.body(request))
+        name = (eviction.get("metadata") or {}).get("name")
+        if name and name != target.name:
+            raise errors.bad_request("name in URL does not match name in Eviction object")
+        deletion = options.deletion(request.query, eviction.get("deleteOptions"))
+        self._objects.delete(target.kind, target.namespace or "", target.name, deletion)
         return answer(success({}, code=201), 201)
 
     async def _scale(self, request: web.BaseRequest, target: Target) -> web.Response:

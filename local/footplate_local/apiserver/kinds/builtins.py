@@ -16,11 +16,11 @@ from footplate_local.apiserver.kinds.plain import PlainStrategy
 from footplate_local.apiserver.kinds.pods import PodStrategy
 from footplate_local.apiserver.kinds.registry import ALL_VERBS, ResourceType, ScalePaths, Strategy
 from footplate_local.apiserver.kinds.services import ServiceStrategy
-from footplate_local.apiserver.storage.model import Storage
 
 _ALL = ("all",)
 _EXTENSIONS = ("api-extensions",)
 _STATUS = ("status",)
+_POD_SUBRESOURCES = ("attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward", "status")
 _SCALED = ("scale", "status")
 _REPLICAS = ScalePaths(".spec.replicas", ".status.replicas", ".spec.selector")
 
@@ -74,13 +74,12 @@ class _Group:
         return self.plain(kind, plural, short, generation=True, subresources=_SCALED, scale=_REPLICAS, categories=_ALL)
 
 
-def builtin_types(definitions: Strategy, storage: Storage) -> list[ResourceType]:
-    """All built-in kinds. `definitions` is the strategy of CustomResourceDefinition; in `storage` strategies look up
-    the other objects that an object depends on."""
-    return [*_core(storage), *_workloads(), *_others(definitions)]
+def builtin_types(definitions: Strategy) -> list[ResourceType]:
+    """All built-in kinds; `definitions` is the strategy of CustomResourceDefinition."""
+    return [*_core(), *_workloads(), *_others(definitions)]
 
 
-def _core(storage: Storage) -> Iterable[ResourceType]:
+def _core() -> Iterable[ResourceType]:
     core = _Group("")
     no_collection = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
     return [
@@ -88,13 +87,13 @@ def _core(storage: Storage) -> Iterable[ResourceType]:
         core.kind("Endpoints", "endpoints", "ep"),
         core.kind("Event", "events", "ev", strategy=EventStrategy(core=True)),
         core.plain("LimitRange", "limitranges", "limits"),
-        core.kind("Namespace", "namespaces", "ns", namespaced=False, subresources=("finalize", "status"), verbs=no_collection,
-                  strategy=NamespaceStrategy()),
+        core.kind("Namespace", "namespaces", "ns", namespaced=False, verbs=no_collection,
+                  subresources=("finalize", "status"), strategy=NamespaceStrategy()),
         core.kind("Node", "nodes", "no", namespaced=False, subresources=_STATUS, strategy=NodeStrategy()),
         core.plain("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=_STATUS),
         core.plain("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=_STATUS),
-        core.kind("Pod", "pods", "po", categories=_ALL, subresources=("attach", "binding", "exec", "log", "portforward", "status"),
-                  strategy=PodStrategy(storage)),
+        core.kind("Pod", "pods", "po", categories=_ALL, subresources=_POD_SUBRESOURCES,
+                  strategy=PodStrategy()),
         core.plain("PodTemplate", "podtemplates", generation=True),
         core.scaled("ReplicationController", "replicationcontrollers", "rc"),
         core.plain("ResourceQuota", "resourcequotas", "quota", subresources=_STATUS),

@@ -6,6 +6,7 @@ pkg/apis/core/v1/conversion.go.
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from decimal import Decimal
 from typing import Any
@@ -22,21 +23,29 @@ JSON = dict[str, Any]
 class PodStrategy(Strategy):
     counts_generation = True
 
-    def __init__(self, storage: Storage) -> None:
-        """`storage` is where the service account and the priority class of a pod are looked up."""
-        self._storage = storage
-
     def prepare(self, obj: JSON, old: JSON | None) -> None:
         spec = obj["spec"]
         pod_defaults.apply(spec)
         if old is None:
-            pod_admission.admit(obj, self._storage)
             obj["status"] = _first_status(obj)
         else:
-            pod_admission.keep(spec, old["spec"])
             status = obj.setdefault("status", {})
             status.setdefault("qosClass", old.get("status", {}).get("qosClass") or quality_of_service(spec))
             _one_address(status)
+
+    def admit(self, obj: JSON, old: JSON | None, storage: Storage) -> None:
+        if old is None:
+            pod_admission.admit(obj, storage)
+        else:
+            pod_admission.keep(obj["spec"], old["spec"])
+
+    def changed_by(self, subresource: str, old: JSON, new: JSON) -> JSON:
+        part = "ephemeralContainers"
+        if subresource != part.lower():
+            return new
+        spec = {key: value for key, value in old["spec"].items() if key != part}
+        added = new["spec"].get(part)
+        return {**new, "spec": copy.deepcopy({**spec, part: added} if added else spec)}
 
     def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
         if old is None:

@@ -9,7 +9,7 @@ from typing import Any
 from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError, undecodable
 from footplate_local.apiserver.kinds import builtin_schemas, typed
-from footplate_local.apiserver.storage.model import ObjectKey
+from footplate_local.apiserver.storage.model import ObjectKey, Storage
 
 JSON = dict[str, Any]
 
@@ -31,6 +31,13 @@ class Strategy:
 
     def prepare(self, obj: JSON, old: JSON | None) -> None:
         """Prune and default an object that came in; `old` is None on creation."""
+
+    def admit(self, obj: JSON, old: JSON | None, storage: Storage) -> None:
+        """Fill in what depends on other objects. Raises StatusError for what they do not allow."""
+
+    def changed_by(self, subresource: str, old: JSON, new: JSON) -> JSON:
+        """The object with only that changed which a subresource (but `status`) is there for; may change `new`."""
+        return new
 
     def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
         return []
