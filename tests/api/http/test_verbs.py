@@ -69,14 +69,6 @@ def test_finalizers_without_a_domain_are_warned_of(api_server: ApiServerInThread
         assert _warnings(response) == []
 
 
-def test_nothing_is_created_of_a_kind_that_goes(api_server: ApiServerInThread) -> None:
-    created(api_server, DEFINITIONS, definition({"type": "object"}))
-    created(api_server, THINGS, thing("a", metadata={"name": "a", "finalizers": ["example.com/hold"]}))
-    api_server.request("DELETE", f"{DEFINITIONS}/things.test.example.com")
-    status, answer = api_server.request("POST", THINGS, thing("b"))
-    assert (status, answer["reason"], answer["details"]["kind"]) == (403, "Forbidden", "things")
-
-
 @pytest.mark.parametrize(("grace", "types"), [(0, ["MODIFIED", "DELETED"]), (3, ["MODIFIED"])])
 def test_watchers_see_that_a_pod_is_deleted_before_it_is_gone(
     api_server: ApiServerInThread, grace: int, types: list[str]

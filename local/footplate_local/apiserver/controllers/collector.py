@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 
 from footplate_local.apiserver.controllers.containers import Containers
@@ -21,6 +20,8 @@ from footplate_local.apiserver.objects import Objects
 from footplate_local.apiserver.storage.model import Change, ObjectKey, Stored
 
 _LOG = logging.getLogger(__name__)
+Step = Callable[[ObjectKey], bool | None]
+"""Something to do about an object; true when there is more of it to do."""
 
 
 class Collector:
@@ -30,7 +31,7 @@ class Collector:
         self._objects = objects
         self._garbage = GarbageCollector(objects)
         self._containers = Containers(objects)
-        self._queue: deque[Callable[[], None]] = deque()
+        self._queue: dict[tuple[Step, ObjectKey], None] = {}
         self._wake = asyncio.Event()
         for stored in objects.storage.everything():
             self._garbage.add(stored)
@@ -43,22 +44,26 @@ class Collector:
         try:
             while True:
                 while self._queue:
-                    self._do(self._queue.popleft())
+                    step, key = next(iter(self._queue))
+                    del self._queue[step, key]
+                    self._do(step, key)
                     await asyncio.sleep(0)
                 self._wake.clear()
                 await self._wake.wait()
         finally:
             self._leave()
 
-    def _do(self, step: Callable[[], None]) -> None:
+    def _do(self, step: Step, key: ObjectKey) -> None:
         try:
-            step()
+            if step(key):
+                self._later(step, key)
         except StatusError as error:
             if error.code not in (404, 409):  # gone or changed meanwhile: that change has its own step
                 _LOG.error("cleaning up: %s", error.message)
 
-    def _later(self, step: Callable[[], None]) -> None:
-        self._queue.append(step)
+    def _later(self, step: Step, key: ObjectKey) -> None:
+        """Queue a step, unless it waits there already."""
+        self._queue[step, key] = None
         self._wake.set()
 
     def _on_change(self, change: Change) -> None:
@@ -76,7 +81,7 @@ class Collector:
 
     def _on_deleted(self, stored: Stored) -> None:
         for dependent in self._garbage.dependents_of(stored.object["metadata"]["uid"]):
-            self._later(lambda key=dependent: self._garbage.follow_owners(key))  # type: ignore[misc]
+            self._later(self._garbage.follow_owners, dependent)
         for owner in self._garbage.owners_of(stored):
             self._recheck(owner)
         if stored.key.namespace:
@@ -94,18 +99,18 @@ class Collector:
         """Queue what a living object asks for."""
         meta, key = stored.object["metadata"], stored.key
         if meta.get("ownerReferences"):
-            self._later(lambda: self._garbage.follow_owners(key))
+            self._later(self._garbage.follow_owners, key)
         if "deletionTimestamp" not in meta:
             return
         finalizers = meta.get("finalizers", ())
         if key.resource == "namespaces":
-            self._later(lambda: self._containers.empty_namespace(key))
+            self._later(self._containers.empty_namespace, key)
         if CLEANUP_FINALIZER in finalizers and key.resource == DEFINITIONS:
-            self._later(lambda: self._containers.empty_definition(key))
+            self._later(self._containers.empty_definition, key)
         if ORPHAN in finalizers:
-            self._later(lambda: self._garbage.orphan_dependents(key))
+            self._later(self._garbage.orphan_dependents, key)
         if FOREGROUND in finalizers:
-            self._later(lambda: self._garbage.delete_dependents_first(key))
+            self._later(self._garbage.delete_dependents_first, key)
 
 
 def _references(stored: Stored) -> object:

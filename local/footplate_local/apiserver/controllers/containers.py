@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 from footplate_local.apiserver.deletion import Deletion
@@ -19,6 +18,9 @@ from footplate_local.apiserver.objects import Objects
 from footplate_local.apiserver.storage.model import ObjectKey, Stored
 
 JSON = dict[str, Any]
+Found = tuple[ResourceType, Stored]
+MOST_AT_ONCE = 200
+"""So many objects are deleted before other requests have their turn."""
 _FINALIZER = "kubernetes"
 _DONE = {
     "NamespaceDeletionDiscoveryFailure": ("ResourcesDiscovered", "All resources successfully discovered"),
@@ -41,35 +43,39 @@ class Containers:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
-    def empty_namespace(self, key: ObjectKey) -> None:
-        """Delete what is in a namespace, pods before anything else; end it when nothing is left."""
+    def empty_namespace(self, key: ObjectKey) -> bool:
+        """Delete what is in a namespace, pods before anything else; end it when nothing is left.
+
+        Returns whether there is more to delete than is done in one step.
+        """
         namespace = self._objects.storage.get(key)
         if namespace is None or "deletionTimestamp" not in namespace.object["metadata"]:
-            return
+            return False
         kinds = [kind for kind in self._objects.registry.stored_types() if kind.namespaced]
-        left = self._deleted(key.name, (kind for kind in kinds if kind.resource == "pods"))
-        if not left:
-            left = self._deleted(key.name, kinds)
+        content = [(kind, item) for kind in kinds for item in self._objects.storage.listing(kind.resource, key.name)]
+        pods = [(kind, item) for kind, item in content if kind.resource == "pods"]
+        if self._delete(pods or content):
+            return True
+        left = self._still_there(pods or content)
+        if pods and not left:
+            return True
         self._tell(key, left)
         if not left:
             self._finalize(key)
+        return False
 
-    def _deleted(self, namespace: str, kinds: Iterable[ResourceType]) -> list[tuple[ResourceType, Stored]]:
-        """Delete everything of some kinds; returns what is still there."""
-        left = []
-        for kind in kinds:
-            for item in self._objects.storage.listing(kind.resource, namespace):
-                remaining = self._delete(kind, item)
-                if remaining is not None:
-                    left.append((kind, remaining))
-        return left
-
-    def _delete(self, kind: ResourceType, item: Stored) -> Stored | None:
-        if "deletionTimestamp" not in item.object["metadata"]:
+    def _delete(self, content: list[Found]) -> bool:
+        """Delete some objects that are not being deleted yet; returns whether some remain for another step."""
+        living = [(kind, item) for kind, item in content if "deletionTimestamp" not in item.object["metadata"]]
+        for kind, item in living[:MOST_AT_ONCE]:
             self._objects.delete(kind, item.key.namespace, item.key.name, Deletion(propagation="Background"))
-        return self._objects.storage.get(item.key)
+        return len(living) > MOST_AT_ONCE
 
-    def _tell(self, key: ObjectKey, left: list[tuple[ResourceType, Stored]]) -> None:
+    def _still_there(self, content: list[Found]) -> list[Found]:
+        now = [(kind, self._objects.storage.get(item.key)) for kind, item in content]
+        return [(kind, item) for kind, item in now if item is not None]
+
+    def _tell(self, key: ObjectKey, left: list[Found]) -> None:
         """Write the conditions of a namespace, when they change."""
         stored = self._objects.storage.get(key)
         if stored is None:
@@ -87,7 +93,7 @@ class Containers:
             status["conditions"] = new
             self._objects.storage.put(key, namespace)
 
-    def _conditions(self, left: list[tuple[ResourceType, Stored]]) -> list[JSON]:
+    def _conditions(self, left: list[Found]) -> list[JSON]:
         counted = Counter(f"{kind.plural}.{kind.group}" for kind, _ in left)
         held = Counter(name for _, item in left for name in item.object["metadata"].get("finalizers", ()))
         remaining = {
@@ -125,13 +131,19 @@ class Containers:
             return
         self._objects.storage.delete(key)
 
-    def empty_definition(self, key: ObjectKey) -> None:
-        """Delete the objects of a kind whose definition is being deleted; end that when none is left."""
+    def empty_definition(self, key: ObjectKey) -> bool:
+        """Delete the objects of a kind whose definition is being deleted; end that when none is left.
+
+        Returns whether there is more to delete than is done in one step.
+        """
         definition, kind = self._objects.storage.get(key), self._objects.registry.of_resource(key.name)
         if definition is None:
-            return
-        items = self._objects.storage.listing(key.name)
-        if kind is not None and [item for item in items if self._delete(kind, item) is not None]:
-            return
+            return False
+        content = [(kind, item) for item in self._objects.storage.listing(key.name)] if kind is not None else []
+        if self._delete(content):
+            return True
+        if self._still_there(content):
+            return False
         kept = [item for item in definition.object["metadata"].get("finalizers", ()) if item != CLEANUP_FINALIZER]
         self._objects.set_metadata(key, "finalizers", kept, manager="footplate-apiserver")
+        return False

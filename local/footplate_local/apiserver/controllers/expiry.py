@@ -44,4 +44,4 @@ def _written(event: JSON) -> str:
     """When an event was written last, as a timestamp."""
     meta = event["metadata"]
     writes = (entry.get("time") or "" for entry in meta.get("managedFields") or ())
-    return max([meta["creationTimestamp"], *writes])
+    return max([str(meta["creationTimestamp"]), *writes])
