@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ import pytest
 from api_objects import DEFINITIONS, JSON, created, eventually, gone, read
 from api_server import ApiServerInThread
 from kopf_operator import CATS, FINALIZER, GROUP, HANDLED, SECONDS, Place, kind
+
+SECOND = re.compile(r"[-0-9]{10}T[:0-9]{8}Z")
+MICROSECOND = re.compile(r"[-0-9]{10}T[:0-9]{8}\.[0-9]{6}Z")
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +262,8 @@ def test_adopted_children_go_with_their_owner(place: Place) -> None:
         made = events()["Made"]
         assert (made["type"], made["message"], made["source"]) == ("Normal", f"made {name}", {"component": "kopf"})
         assert made["metadata"]["name"].startswith("kopf-event-")
+        assert SECOND.fullmatch(made["firstTimestamp"]), "kopf sends microseconds and +00:00"
+        assert MICROSECOND.fullmatch(made["eventTime"])
         assert len(events()["Careful"]["message"]) <= 1024
         place.delete("tom")
         place.gone("tom")
