@@ -21,15 +21,16 @@ from typing import Any
 from aiohttp import web
 
 from footplate_local import kubeconfig
-from footplate_local.apiserver import metadata, tls
+from footplate_local.apiserver import tls
 from footplate_local.apiserver.controllers.collector import Collector
+from footplate_local.apiserver.controllers.definitions import Definitions
 from footplate_local.apiserver.controllers.expiry import EventExpiry
 from footplate_local.apiserver.http.faults import Faults, Request
 from footplate_local.apiserver.http.handler import Handler
 from footplate_local.apiserver.http.requests import LARGEST_BODY
 from footplate_local.apiserver.http.verbs import ResourceApi
-from footplate_local.apiserver.kinds import definitions
 from footplate_local.apiserver.kinds.builtins import builtin_types
+from footplate_local.apiserver.kinds.definitions import DefinitionStrategy
 from footplate_local.apiserver.kinds.registry import Registry
 from footplate_local.apiserver.objects import Objects, Writing
 from footplate_local.apiserver.storage.model import Change
@@ -97,13 +98,10 @@ class ApiServer:
         (self._home / "run").mkdir(parents=True, exist_ok=True)
         self.token = _token(self._home / "token")
         self._storage = SqliteStorage(self._home / "cluster.db", self._history)
-        strategy = definitions.DefinitionStrategy(lambda: metadata.timestamp(self._now()))
-        self._registry = Registry(builtin_types(strategy))
-        for stored in self._storage.listing(definitions.RESOURCE):
-            self._registry.set_custom(stored.key.name, definitions.kinds_of(stored.object))
-        self._storage.subscribe(self._serve_definitions)
+        self._registry = Registry(builtin_types(DefinitionStrategy()))
         self._storage.subscribe(self._add_service_account)
         self._objects = Objects(self._storage, self._registry, now=self._now, source=self._random)
+        Definitions(self._objects)
         self._create_namespaces()
         self._api = ResourceApi(self._objects, self._random)
         self._handler = Handler(self._registry, self._api, self.token, self._now)
@@ -141,12 +139,6 @@ class ApiServer:
                 _LOG.warning("port %d of the last run is taken, taking another", candidate)
         self.port = self.addresses[0][1]
         kubeconfig.replace_text(remembered, f"{self.port}\n")
-
-    def _serve_definitions(self, change: Change) -> None:
-        if change.stored.key.resource == definitions.RESOURCE:
-            gone = change.type == "DELETED"
-            kinds = [] if gone else definitions.kinds_of(change.stored.object)
-            self._registry.set_custom(change.stored.key.name, kinds)
 
     def _add_service_account(self, change: Change) -> None:
         """Every namespace has the account `default` (the controller manager's doing on a cluster)."""

@@ -140,7 +140,7 @@ def test_unknown_fields_are_dropped_warned_of_or_refused(things: ApiServerInThre
     status, answer = things.request("POST", f"{THINGS}?fieldValidation=Strict", body)
     assert (status, "spec.cuont" in answer["message"]) == (400, True)
     with things.open("POST", THINGS, body) as response:
-        assert response.headers["Warning"] == "299 - \"unknown field 'spec.cuont'\""
+        assert response.headers["Warning"] == '299 - "unknown field \\"spec.cuont\\""'
     assert read(things, f"{THINGS}/a").get("spec") == {}
 
 
@@ -148,7 +148,7 @@ def test_unknown_fields_are_dropped_warned_of_or_refused(things: ApiServerInThre
     ("change", "field"),
     [
         ({"x-kubernetes-validations": [{"rule": "self.("}]}, "x-kubernetes-validations"),
-        ({"type": "string"}, "schema.openAPIV3Schema.type"),
+        ({"type": "string"}, "openAPIV3Schema.type"),
     ],
 )
 def test_a_bad_definition_is_refused(api_server: ApiServerInThread, change: JSON, field: str) -> None:
@@ -165,7 +165,8 @@ def test_a_definition_must_be_named_after_its_kind(api_server: ApiServerInThread
 
 
 def test_a_kind_is_served_as_soon_as_its_creation_is_acknowledged(api_server: ApiServerInThread) -> None:
-    answer = created(api_server, DEFINITIONS, definition({"type": "object"}))
+    created(api_server, DEFINITIONS, definition({"type": "object"}))
+    answer = read(api_server, f"{DEFINITIONS}/things.test.example.com")
     conditions = {item["type"]: item["status"] for item in answer["status"]["conditions"]}
     assert conditions == {"NamesAccepted": "True", "Established": "True"}
     assert read(api_server, THINGS)["items"] == []
