@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver import errors, metadata, names, policies
+from footplate_local.apiserver import errors, incoming, metadata, names, policies
 from footplate_local.apiserver.deletion import Deletion, failed_precondition, outcome
-from footplate_local.apiserver.kinds.definitions import RESOURCE as DEFINITIONS
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 from footplate_local.apiserver.patching import ownership
 from footplate_local.apiserver.patching.shapes import MISSING
@@ -65,53 +64,18 @@ class Objects:
         """Create an object; returns it as stored. Raises StatusError. `applying`: the body has its managedFields."""
         asked = _APPLIED if applying else _managed_fields(body)
         obj = self._decode(kind, copy.deepcopy(body), writing)
-        self._place(kind, namespace, obj["metadata"])
+        incoming.place(kind, namespace, obj["metadata"])
         writing.warnings += metadata.without_duplicate_owners(obj["metadata"], patched=False)
         return self._insert(kind, namespace, obj, writing, asked)
 
     def _decode(self, kind: ResourceType, obj: JSON, writing: Writing) -> JSON:
-        """The object as its kind can hold it. Raises 400."""
-        self._check_type(kind, obj)
-        obj, unknown = kind.decode(obj)
-        texts = [f'unknown field "{path}"' for path in unknown]
-        if texts and writing.field_validation == "Strict":
-            raise errors.undecodable(kind.kind, kind.version, "strict decoding error: " + ", ".join(texts))
-        if writing.field_validation != "Ignore":
-            writing.warnings += texts
+        obj, warnings = incoming.decode(kind, obj, writing.field_validation)
+        writing.warnings += warnings
         return obj
-
-    def _check_type(self, kind: ResourceType, obj: JSON) -> None:
-        api_version, name = obj.get("apiVersion"), obj.get("kind")
-        if not kind.custom:
-            api_version, name = api_version or kind.api_version, name or kind.kind
-            obj["apiVersion"], obj["kind"] = api_version, name
-            if name != kind.kind:
-                raise errors.bad_request(
-                    f'{name} in version "{api_version}" cannot be handled as a {kind.kind}: converting is not possible'
-                )
-        elif not isinstance(name, str) or not name:
-            raise errors.bad_request("Object 'Kind' is missing in the body of the request")
-        if api_version != kind.api_version:
-            raise errors.bad_request(
-                f"the API version in the data ({api_version}) does not match the expected API version "
-                f"({kind.api_version})"
-            )
-
-    def _place(self, kind: ResourceType, namespace: str, meta: JSON) -> None:
-        """The namespace is that of the request. Raises 400 when the object names another."""
-        if not kind.namespaced:
-            meta.pop("namespace", None)
-        elif meta.get("namespace") and meta["namespace"] != namespace:
-            raise errors.bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request"
-            )
-        else:
-            meta["namespace"] = namespace
 
     def _insert(self, kind: ResourceType, namespace: str, obj: JSON, writing: Writing, asked: Any) -> JSON:
         meta = obj["metadata"]
-        self._check_definition(kind, meta)
-        self._check_namespace(kind, namespace, meta)
+        incoming.check_place(self.storage, kind, namespace, meta)
         obj = kind.strategy.from_version(obj, kind.version)
         if meta.get("generateName") and not meta.get("name"):
             meta["name"] = self._unused_name(kind, namespace, meta["generateName"])
@@ -130,29 +94,6 @@ class Objects:
         if asked is not _APPLIED:
             ownership.record_update(None, obj, self._writer(kind, writing, ""), asked)
         return self._put(kind, obj, writing)
-
-    def _check_namespace(self, kind: ResourceType, namespace: str, meta: JSON) -> None:
-        if not kind.namespaced:
-            return
-        found = self.storage.get(ObjectKey("namespaces", "", namespace))
-        if found is None:
-            raise errors.not_found("", "namespaces", namespace)
-        if found.object.get("status", {}).get("phase") == "Terminating":
-            why = f"unable to create new content in namespace {namespace} because it is being terminated"
-            cause = {
-                "reason": "NamespaceTerminating",
-                "message": f"namespace {namespace} is being terminated",
-                "field": "metadata.namespace",
-            }
-            name = meta.get("name") or meta.get("generateName") or "Unknown"
-            raise errors.forbidden(kind.group, kind.plural, name, why, [cause])
-
-    def _check_definition(self, kind: ResourceType, meta: JSON) -> None:
-        """Nothing is created of a custom kind that is going away. Raises 403."""
-        definition = self.storage.get(ObjectKey(DEFINITIONS, "", kind.resource)) if kind.custom else None
-        if definition is not None and "deletionTimestamp" in definition.object["metadata"]:
-            why = "create not allowed while custom resource definition is terminating"
-            raise errors.forbidden(kind.group, kind.plural, meta.get("name") or "", why)
 
     def _unused_name(self, kind: ResourceType, namespace: str, prefix: str) -> str:
         """A generated name that is free, as far as a few tries find one."""
@@ -181,8 +122,8 @@ class Objects:
         """Put an object in the place of another; returns it as stored and whether it is new. Raises StatusError."""
         new = self._decode(kind, copy.deepcopy(body), writing)
         meta, asked = new["metadata"], _managed_fields(body)
-        self._place(kind, namespace, meta)
-        _check_name(meta, name)
+        incoming.place(kind, namespace, meta)
+        incoming.check_name(meta, name)
         writing.warnings += metadata.without_duplicate_owners(meta, patched=False)
         missing = self.storage.get(kind.key(namespace, name)) is None
         if missing and not subresource and policies.created_by_update(kind):
@@ -214,9 +155,9 @@ class Objects:
         try:
             new = self._decode(kind, new, writing)
         except errors.StatusError as error:
-            raise error if applying else _unreadable_patch(error) from error
-        self._place(kind, namespace, new["metadata"])
-        _check_name(new["metadata"], name)
+            raise error if applying else incoming.unreadable_patch(error) from error
+        incoming.place(kind, namespace, new["metadata"])
+        incoming.check_name(new["metadata"], name)
         writing.warnings += metadata.without_duplicate_owners(new["metadata"], patched=True)
         return self._change(kind, old, new, writing, subresource, asked)
 
@@ -370,23 +311,8 @@ def _waits_for_nothing(old: JSON, new: JSON) -> bool:
     return not (new.get("kind") == "Namespace" and new.get("spec", {}).get("finalizers"))
 
 
-def _check_name(meta: JSON, name: str) -> None:
-    """Raises 400 when an object is not the one that the path names."""
-    if not meta.get("name"):
-        raise errors.bad_request(
-            f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
-        )
-    if meta["name"] != name:
-        raise errors.bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
-
-
 def _exists(kind: ResourceType, meta: JSON, existing: JSON) -> errors.StatusError:
     error = errors.already_exists(kind.group, kind.plural, meta["name"], generated=bool(meta.get("generateName")))
     if "deletionTimestamp" in existing["metadata"]:
         error.message = f"object is being deleted: {error.message}"
     return error
-
-
-def _unreadable_patch(error: errors.StatusError) -> errors.StatusError:
-    """422: the object that a patch makes cannot be read as one of its kind."""
-    return errors.Subject("", "").invalid([errors.invalid_value("patch", "", str(error.__cause__ or error.message))])
