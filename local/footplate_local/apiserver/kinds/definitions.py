@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from footplate_local.apiserver.errors import FieldError
+from footplate_local.apiserver.errors import FieldError, undecodable
 from footplate_local.apiserver.kinds import definition_status
 from footplate_local.apiserver.kinds.custom import CustomStrategy
 from footplate_local.apiserver.kinds.definition_checks import definition_errors
 from footplate_local.apiserver.kinds.registry import Column, ResourceType, ScalePaths, Strategy
+from footplate_local.apiserver.schema.structure import malformed
 
 JSON = dict[str, Any]
 RESOURCE = "customresourcedefinitions.apiextensions.k8s.io"
@@ -26,6 +27,7 @@ class DefinitionStrategy(Strategy):
 
     def prepare(self, obj: JSON, old: JSON | None) -> None:
         spec = obj.setdefault("spec", {})
+        _check_decodable(spec)
         accepted = spec.setdefault("names", {})
         kind = accepted.get("kind") or ""
         accepted["singular"] = accepted.get("singular") or kind.lower()
@@ -42,6 +44,14 @@ class DefinitionStrategy(Strategy):
 
     def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
         return [] if subresource == "status" else definition_errors(obj, old)
+
+
+def _check_decodable(spec: JSON) -> None:
+    """Raises StatusError 400 for schemas with parts that are none."""
+    for index, version in enumerate(spec.get("versions") or ()):
+        schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
+        if why := malformed(schema, f"spec.versions[{index}].schema.openAPIV3Schema"):
+            raise undecodable("CustomResourceDefinition", "v1", why)
 
 
 def kinds_of(definition: JSON) -> list[ResourceType]:

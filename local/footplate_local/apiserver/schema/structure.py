@@ -59,6 +59,22 @@ def parts(schema: JSON) -> Iterator[JSON]:
     yield from (schema.get("properties") or {}).values()
 
 
+def malformed(schema: JSON, path: str) -> str:
+    """A part of a schema that is no schema at all, as a sentence, or nothing.
+
+    The types of all other keywords are known to whoever decodes the definition.
+    """
+    for name, others, text in (
+        ("items", list | None, "an object or a list of objects"),
+        ("additionalProperties", bool | None, "a boolean or an object"),
+    ):
+        value = schema.get(name)
+        wrong_item = isinstance(value, list) and not all(isinstance(item, dict) for item in value)
+        if wrong_item or not isinstance(value, dict | others):
+            return f"{path}.{name} must be {text}"
+    return next((text for inner in parts(schema) if (text := malformed(inner, path))), "")
+
+
 def structural_errors(schema: JSON, path: str) -> list[FieldError]:
     """Why a readable schema is not structural."""
     return [*_invariants(schema, path, "root"), *_completeness(schema, schema, path, path)]
