@@ -20,7 +20,8 @@ LABELS = {"app": "x", "tier": "2", "in": "notin", "empty": "", "example.com/a": 
         ("empty in ()", True), ("empty in (,x)", True), ("nope in ()", False), ("in in (notin)", True),
         ("in=notin", True),
         ("tier>1", True), ("tier<2", False), ("app>1", False), ("nope<5", False),
-        ("app = x , tier in ( 1 , 2 ),!nope", True), ("app=x,tier=3", False), ("example.com/a=b", True), ("\tapp\n", True),
+        ("app = x , tier in ( 1 , 2 ),!nope", True), ("app=x,tier=3", False), ("example.com/a=b", True),
+        ("\tapp\n", True),
     ],
 )  # fmt: skip
 def test_what_a_label_selector_matches(selector: str, matches: bool) -> None:
@@ -30,7 +31,8 @@ def test_what_a_label_selector_matches(selector: str, matches: bool) -> None:
 @pytest.mark.parametrize(
     "selector",
     [
-        ",", "a,", "a,,b", "=", "=a", "a=b=c", "a b", "a in b", "a in (b", "a in (b c)", "a in", "(a)", "a!", "!", "!a=b",
+        ",", "a,", "a,,b", "=", "=a", "a=b=c", "a b", "a in b", "a in (b", "a in (b c)", "a in", "(a)", "a!",
+        "!", "!a=b",
         "a>", "a>b", "a>=1",
         "a>-5", "a=!b", "a/b/c", "/a", "a/", "-a", "a=-b", f"a={'b' * 64}", "a=b c",
     ],
