@@ -75,7 +75,7 @@ POD = message(
             (2, CONTAINER),
             (4, 0),
             (11, False),
-            (22, message((1, "k"), (2, "Exists"), (5, -1))),
+            (22, message((1, "k"), (2, "Exists"), (4, "NoExecute"), (5, -1))),
         ),
     ),
     (3, b""),
@@ -140,7 +140,7 @@ def test_a_pod_has_its_embedded_structs_and_zeros() -> None:
     probe = {"httpGet": {"path": "/", "port": "http"}, "initialDelaySeconds": 5}
     assert (container["livenessProbe"], container["tty"]) == (probe, True)
     assert (spec["terminationGracePeriodSeconds"], spec["hostNetwork"]) == (0, False)
-    assert spec["tolerations"] == [{"key": "k", "operator": "Exists", "tolerationSeconds": -1}]
+    assert spec["tolerations"] == [{"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": -1}]
 
 
 def test_a_pod_that_is_posted_is_the_one_of_the_json(api_server: ApiServerInThread) -> None:
