@@ -178,6 +178,11 @@ def test_a_watch_that_is_too_far_behind_lists_again(tmp_path: Path, streaming: b
         server.stop()
 
 
+def listed(server: ApiServerInThread, path: str, times: int) -> None:
+    """Wait until kopf has listed what it watches next; what comes between its first list and that one it ignores."""
+    eventually(lambda: [call.path for call in server.requests if call.method == "GET"].count(path) >= times, SECONDS)
+
+
 def test_a_kind_that_comes_after_the_operator_and_goes_before_it(place: Place) -> None:
     seen: list[str] = []
 
@@ -192,6 +197,7 @@ def test_a_kind_that_comes_after_the_operator_and_goes_before_it(place: Place) -
     definition = kind("birds", "Bird")
     definition["spec"]["names"]["categories"] = ["animals"]
     with place.operator():
+        listed(place.server, DEFINITIONS, 1)
         for name in ("tweety", "woody"):
             created(place.server, DEFINITIONS, definition)
             eventually(lambda: place.server.request("GET", place.path(plural="birds"))[0] == 200)
@@ -236,6 +242,7 @@ def test_namespaces_by_pattern_and_the_whole_cluster(server: ApiServerInThread) 
         OperatorInThread(registries["pattern"], namespaces=["team-*,!team-secret"]),
         OperatorInThread(registries["cluster"], clusterwide=True),
     ):
+        listed(server, "/api/v1/namespaces", 2)
         for name in ("team-secret", "other", "team-a"):
             Place(server, name).create("tom")
         eventually(lambda: seen == {"pattern": {"team-a"}, "cluster": {"team-secret", "other", "team-a"}}, SECONDS)
