@@ -46,7 +46,7 @@ class CustomStrategy(Strategy):
         kind: str,
         scale: ScalePaths | None,
         selectable_fields: tuple[str, ...],
-        since: int,
+        since: float,
     ) -> None:
         """`since`: objects that were written after this resourceVersion were written with this schema."""
         self._schema = schema
@@ -58,7 +58,7 @@ class CustomStrategy(Strategy):
 
     def to_version(self, obj: JSON, version: str) -> JSON:
         """Objects from before the schema changed come without what it no longer knows, and with its defaults."""
-        if int(obj["metadata"].get("resourceVersion") or self._since + 1) > self._since:
+        if int(obj["metadata"].get("resourceVersion") or 0) > self._since:
             return obj
         shaped = copy.deepcopy(obj)
         self._shape(shaped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 from footplate_local.apiserver.errors import FieldError, undecodable
@@ -73,7 +74,7 @@ def _kind_of(definition: JSON, version: JSON) -> ResourceType:
         kind=accepted["kind"],
         scale=scale,
         selectable_fields=tuple(field["jsonPath"] for field in version.get("selectableFields") or ()),
-        since=int(definition["metadata"].get("resourceVersion") or 0),
+        since=_written_since(definition),
     )
     return ResourceType(
         group=spec["group"],
@@ -94,6 +95,14 @@ def _kind_of(definition: JSON, version: JSON) -> ResourceType:
         strategy=strategy,
         declared_schema=schema,
     )
+
+
+def _written_since(definition: JSON) -> float:
+    """The resourceVersion after which objects were surely written with the schema of the version they are read in."""
+    schemas = [version.get("schema") for version in definition["spec"]["versions"]]
+    if any(schema != schemas[0] for schema in schemas):
+        return math.inf  # they may have been written in another version
+    return float(definition["metadata"].get("resourceVersion") or 0)
 
 
 def _scale(declared: JSON | None) -> ScalePaths | None:
