@@ -173,6 +173,20 @@ def test_the_table_has_every_field_of_every_message() -> None:
         assert properties - fields_of(name) <= {"apiVersion", "kind"}, name
 
 
+def definition(schema: bytes) -> bytes:
+    version = message((1, "v1"), (2, True), (3, True), (4, message((1, schema))))
+    raw = message((1, META), (2, message((1, "g.example.com"), (7, version))))
+    return body("apiextensions.k8s.io/v1", "CustomResourceDefinition", raw)
+
+
+def nested(levels: int) -> bytes:
+    """A schema that is not (not (not …))."""
+    schema = b""
+    for _ in range(levels):
+        schema = message((28, schema))
+    return schema
+
+
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
@@ -184,6 +198,10 @@ def test_the_table_has_every_field_of_every_message() -> None:
         (body("v1", "Pod", b"\x0b"), 400),
         (body("v1", "Pod", b"\x08" + b"\xff" * 20), 400),
         (body("v1", "ConfigMap", message((2, entry("k", b"\xff")))), 400),
+        (definition(message((11, float("nan")))), 400),
+        (definition(nested(250)), 400),
+        (definition(nested(5000)), 400),
+        (body("apps/v1", "ControllerRevision", message((2, message((1, "{nope"))))), 400),
         (body("example.com/v1", "Thing", b""), 415),
         (body("v1", "Nope", b""), 415),
     ],
@@ -201,9 +219,7 @@ def test_delete_options_of_any_group(api_version: str) -> None:
 
 
 def test_a_definition_has_its_schema() -> None:
-    version = message((1, "v1"), (2, True), (3, True), (4, message((1, SCHEMA))))
-    raw = message((1, META), (2, message((1, "g.example.com"), (7, version))))
-    decoded = protobuf.decode(body("apiextensions.k8s.io/v1", "CustomResourceDefinition", raw))
+    decoded = protobuf.decode(definition(SCHEMA))
     schema = decoded["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     assert schema["properties"]["spec"] == {
         "type": "object",

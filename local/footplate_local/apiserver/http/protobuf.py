@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import importlib.resources
-import json
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any
 
 from footplate_local.apiserver.errors import bad_request, unsupported_media_type
+from footplate_local.apiserver.http import bodies
 from footplate_local.apiserver.kinds import builtin_schemas
 
 JSON = dict[str, Any]
@@ -39,9 +40,11 @@ def decode(body: bytes) -> JSON:
         message = _message_of(api_version, kind)
         if message is None:
             raise unsupported_media_type(("application/json", "application/yaml"))
-        return {"apiVersion": api_version, "kind": kind, **_message(_bytes(envelope.get(2, b"")), message)}
+        found = {"apiVersion": api_version, "kind": kind, **_message(_bytes(envelope.get(2, b"")), message)}
     except (ValueError, IndexError, KeyError, OverflowError, RecursionError, struct.error) as error:
         raise bad_request(f"the body is no Kubernetes protobuf: {error}") from error
+    bodies.check_depth(found)
+    return found
 
 
 def _message_of(api_version: str, kind: str) -> str | None:
@@ -117,7 +120,7 @@ def _value(value: int | bytes, declared: JSON) -> Any:
         case "boolean":
             return bool(_signed(value))
         case "number":
-            return struct.unpack("<d", _bytes(value))[0]
+            return _finite(_bytes(value))
         case "array":  # the values of a map: messages with their items in field 1
             return [_value(item, declared["items"]) for number, item in _records(_bytes(value)) if number == 1]
     if declared.get("format") == "byte":
@@ -156,7 +159,7 @@ def _special(data: bytes, name: str) -> Any:
         case "Time" | "MicroTime" as kind:
             return _time(parts, micro=kind == "MicroTime") if parts else None
         case "RawExtension" | "FieldsV1" | "JSON":
-            return json.loads(_bytes(parts[1])) if parts.get(1) else None
+            return bodies.from_json(_bytes(parts[1])) if parts.get(1) else None
         case "JSONSchemaPropsOrBool":
             return _value(parts[2], _SCHEMA) if 2 in parts else bool(parts.get(1, 0))
     if 1 in parts:
@@ -179,6 +182,13 @@ def _bytes(value: int | bytes) -> bytes:
 
 def _text(value: int | bytes) -> str:
     return _bytes(value).decode()
+
+
+def _finite(value: bytes) -> float:
+    number = float(struct.unpack("<d", value)[0])
+    if not math.isfinite(number):
+        raise ValueError(f"{number} cannot be written as JSON")
+    return number
 
 
 def _signed(value: int | bytes) -> int:
