@@ -16,11 +16,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import yaml
 
 from footplate.errors import FootplateError
-from footplate.kube.client import KubeClient
 from footplate.kube.resources import CRDS
 from footplate_local.crds import crds
 from footplate_local.home import ENV_HOME, Home
@@ -37,6 +37,9 @@ from footplate_local.readiness import (
     status,
 )
 from footplate_local.supervisor import NODE, OPERATOR, SERVICES, STOP_SECONDS, SUPERVISOR
+
+if TYPE_CHECKING:
+    from footplate.kube.client import KubeClient
 
 Say = Callable[[str], None]
 

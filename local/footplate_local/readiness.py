@@ -10,18 +10,20 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from footplate.engine.clock import SystemClock
 from footplate.errors import ApiError
-from footplate.kube.client import KubeClient
 from footplate.kube.resources import NODES
 from footplate_local.home import Home
 from footplate_local.operator_settings import health_port
 from footplate_local.processes import Process, read_state
 from footplate_local.supervisor import APISERVER, NODE, OPERATOR, SERVICES, SUPERVISOR
+
+if TYPE_CHECKING:
+    from footplate.kube.client import KubeClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ def _answers(url: str) -> bool:
 @contextlib.asynccontextmanager
 async def connected(home: Home) -> AsyncIterator[KubeClient]:
     """A client of the cluster for as long as the block runs."""
+    from footplate.kube.client import KubeClient  # takes a while to load: meanwhile the API server starts
+
     client = await KubeClient.connect(kubeconfig=str(home.kubeconfig), clock=SystemClock())
     try:
         yield client

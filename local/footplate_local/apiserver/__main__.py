@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
 
-from footplate_local.apiserver.server import ApiServer
-
 
 async def _serve(home: Path, port: int) -> None:
+    from footplate_local.apiserver.server import ApiServer
+
     server = ApiServer(home, port=port)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -30,6 +31,8 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: the last one, or any)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # This process calls nobody by TLS, but aiohttp's client, as it is loaded, reads every CA of the machine.
+    os.environ["SSL_CERT_FILE"] = os.environ["SSL_CERT_DIR"] = os.devnull
     try:
         asyncio.run(_serve(arguments.home, arguments.port))
     except OSError as error:

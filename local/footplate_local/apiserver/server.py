@@ -39,6 +39,7 @@ from footplate_local.apiserver.storage.sqlite import HISTORY, SqliteStorage
 _LOG = logging.getLogger(__name__)
 FIRST_NAMESPACES = ("default", "kube-system", "footplate-system")
 _HOST = "127.0.0.1"
+_LONGEST_LINE = 64 * 1024  # bytes of a path with its query, and of a header
 _SHUTDOWN_SECONDS = 1.0
 
 
@@ -123,7 +124,14 @@ class ApiServer:
         self._storage.close()
 
     async def _listen(self) -> None:
-        server = web.Server(self._handler, request_factory=_request, access_log=None, handler_cancellation=True)
+        server = web.Server(
+            self._handler,
+            request_factory=_request,
+            access_log=None,
+            handler_cancellation=True,
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         context = tls.server_context(self._certificate)
         await self._runner.setup()

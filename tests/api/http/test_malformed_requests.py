@@ -36,6 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServerInThre
         ("PUT", f"{THINGS}/a/scale", {"metadata": [1], "spec": {"replicas": 1}}, None, 400),
         ("PUT", f"{THINGS}/a/scale", {"metadata": {}, "spec": "x"}, None, 400),
         ("PUT", f"{THINGS}/a/scale", [], None, 400),
+        ("GET", f"{CONFIG_MAPS}/{'a' * 20_000}", None, None, 404),
         ("GET", f"{CONFIG_MAPS}?limit={'9' * 5000}", None, None, 400),
         ("DELETE", f"{CONFIG_MAPS}/a", {"preconditions": [{"uid": {}}]}, None, 400),
         ("DELETE", f"{CONFIG_MAPS}/a", {"gracePeriodSeconds": "1"}, None, 400),
