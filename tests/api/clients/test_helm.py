@@ -15,11 +15,13 @@ from typing import Any
 
 import helm_python as helm
 import pytest
+import yaml
 from api_objects import DEFINITIONS, JSON, MERGE, created, eventually, gone, read
 from api_server import ApiServerInThread
 
 CHART = Path(__file__).with_name("chart")
 SECONDS = 20
+TANKS = f"{DEFINITIONS}/tanks.aquarium.example.com"
 OF_NAMESPACE = (
     "/api/v1/namespaces/{0}/serviceaccounts/aq",
     "/api/v1/namespaces/{0}/configmaps/aq-settings",
@@ -137,11 +139,13 @@ def chart_with(folder: Path, template: str) -> Path:
 
 
 def test_from_installation_to_its_end(place: Place) -> None:
+    place.server.request("DELETE", TANKS)  # of another test's installation
+    gone(place.server, TANKS)
     release = place.install()
     assert (release["status"], release["revision"]) == ("deployed", 1)
     assert release["notes"] == "The aquarium aq says hello.\n"
     assert place.there() == set(OF_NAMESPACE)
-    assert place.read(f"{DEFINITIONS}/tanks.aquarium.example.com")["spec"]["names"]["shortNames"] == ["tk"]
+    assert place.read(TANKS)["spec"]["names"]["shortNames"] == ["tk"]
     settings = place.read(place.core("configmaps/aq-settings"))
     assert settings["metadata"]["annotations"] == {
         "meta.helm.sh/release-name": "aq",
@@ -177,7 +181,7 @@ def test_from_installation_to_its_end(place: Place) -> None:
     place.helm.uninstall("aq", timeout=SECONDS)
     eventually(lambda: place.there() == set(), SECONDS)
     assert place.stored() == []
-    assert place.read(f"{DEFINITIONS}/tanks.aquarium.example.com"), "Helm never deletes a CRD"
+    assert place.read(TANKS), "Helm never deletes a CRD"
     with pytest.raises(helm.HelmNotFoundError):
         place.helm.status("aq")
 
@@ -212,6 +216,7 @@ def test_a_field_that_somebody_else_set(place: Place) -> None:
 
 
 def test_dry_run_on_the_server_writes_nothing(server: ApiServerInThread, place: Place) -> None:
+    server.request("POST", DEFINITIONS, yaml.safe_load((CHART / "crds" / "tanks.yaml").read_text()))  # or it is there
     before = len(server.requests)
     planned = place.install(options={"dry_run": "server"})
     assert "kind: Deployment" in planned["manifest"]
