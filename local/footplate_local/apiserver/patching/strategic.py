@@ -225,7 +225,24 @@ def _merge_in_order(original: JSON, patch: JSON, directive: str, schema: JSON) -
         merged = _plain(changes)
     else:
         return
-    original[name] = _ordered(merged, order, before or [], key)
+    original[name] = _ordered(merged, order, _order_left(before or [], changes or [], key), key)
+
+
+def _order_left(before: list[Any], changes: list[Any], key: str) -> list[Any]:
+    """The order that a list had, as kube-apiserver remembers it: items that are deleted make room for new ones.
+
+    It deletes in place and appends to what is left, so the first new items stand where the last ones stood.
+    """
+    slots, length = list(before), len(before)
+    for item in changes if key else ():
+        if item.get(_DIRECTIVE) == "delete":
+            kept = [each for each in slots[:length] if each.get(key) != item.get(key)]
+            slots[: len(kept)], length = kept, len(kept)
+    known = [each.get(key) for each in slots[:length]] if key else []
+    new = [item for item in changes if key and _DIRECTIVE not in item and item.get(key) not in known]
+    room = len(slots) - length
+    slots[length : length + len(new[:room])] = new[:room]
+    return slots
 
 
 def _check_order(patch: list[Any], order: list[Any], key: str) -> None:
