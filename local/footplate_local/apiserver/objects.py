@@ -80,6 +80,7 @@ class Objects:
         if meta.get("generateName") and not meta.get("name"):
             meta["name"] = self._unused_name(kind, namespace, meta["generateName"])
         self._begin(kind, obj)
+        assigned = ownership.assigned(kind, obj)
         kind.strategy.prepare(obj, None)
         kind.strategy.admit(obj, None, self.storage)
         metadata.tidy(meta)
@@ -92,7 +93,7 @@ class Objects:
         if existing := self.storage.get(kind.key(namespace, meta["name"])):
             raise _exists(kind, meta, existing.object)
         if asked is not _APPLIED:
-            ownership.record_update(None, obj, self._writer(kind, writing, ""), asked)
+            ownership.record_update(None, obj, self._writer(kind, writing, ""), asked, assigned)
         return self._put(kind, obj, writing)
 
     def _unused_name(self, kind: ResourceType, namespace: str, prefix: str) -> str:

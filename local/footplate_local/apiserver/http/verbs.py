@@ -21,7 +21,7 @@ from footplate_local.apiserver.kinds import pods, scale
 from footplate_local.apiserver.objects import Objects, Writing
 from footplate_local.apiserver.patching import patches
 from footplate_local.apiserver.patching.patches import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
-from footplate_local.apiserver.patching.server_side_apply import server_side_apply
+from footplate_local.apiserver.patching.server_side_apply import apply_scale, server_side_apply
 
 JSON = dict[str, Any]
 
@@ -180,13 +180,23 @@ class ResourceApi:
             media = _patch_type(request, custom=kind.custom)
             raw = await requests.raw_body(request)
             writing = options.writing(request.query, _agent(request), patch=media)
-            to_scale = patches.on_any(media, requests.decode(raw, media) if raw.strip() else None)
+            patch = requests.decode(raw, media) if raw.strip() else None
+            if media == APPLY_PATCH:
+                force, manager = options.flag(request.query, "force"), request.query["fieldManager"]
+                applied = apply_scale(self._objects, target, patch, writing, manager=manager, force=force)
+                return answer(scale.of(kind, applied), warnings=writing.warnings)
+            to_scale = patches.on_any(media, patch)
         else:
             body = _object(await requests.body(request, custom=kind.custom))
             writing = options.writing(request.query, _agent(request))
             to_scale = lambda _: body  # noqa: E731
         updated = self._objects.update(
-            kind, namespace, name, lambda obj: scale.changed(kind, obj, to_scale(scale.of(kind, obj))), writing
+            kind,
+            namespace,
+            name,
+            lambda obj: scale.changed(kind, obj, to_scale(scale.of(kind, obj))),
+            writing,
+            subresource="scale",
         )
         return answer(scale.of(kind, updated), warnings=writing.warnings)
 

@@ -10,6 +10,7 @@ from footplate_local.apiserver.kinds.registry import ResourceType
 from footplate_local.apiserver.schema.jsonpath import first, parse
 
 JSON = dict[str, Any]
+TYPE = ("autoscaling/v1", "Scale")
 
 
 def of(kind: ResourceType, obj: JSON) -> JSON:
@@ -17,8 +18,8 @@ def of(kind: ResourceType, obj: JSON) -> JSON:
     assert kind.scale is not None, "only kinds with scale paths have the subresource"
     meta = obj["metadata"]
     scale: JSON = {
-        "kind": "Scale",
-        "apiVersion": "autoscaling/v1",
+        "kind": TYPE[1],
+        "apiVersion": TYPE[0],
         "metadata": {
             key: meta[key]
             for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")

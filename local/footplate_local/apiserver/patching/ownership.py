@@ -33,6 +33,16 @@ _RESET_BY_STATUS: dict[str, FieldSet] = {
     "deployments.apps": frozenset({_SPEC, (*_METADATA, "f:labels")}),
     "customresourcedefinitions.apiextensions.k8s.io": frozenset({_SPEC, _METADATA}),
 }
+_ASSIGNED: dict[str, tuple[Path, ...]] = {
+    "pods": tuple(("f:spec", f"f:{name}") for name in (
+        "serviceAccountName", "serviceAccount", "preemptionPolicy", "priority", "tolerations", "volumes")),
+    "namespaces": (("f:spec", "f:finalizers"),),
+    "services": tuple(("f:spec", f"f:{name}") for name in (
+        "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort")),
+    "jobs.batch": (("f:spec", "f:selector"), ("f:spec", "f:template", "f:metadata", "f:labels")),
+    "customresourcedefinitions.apiextensions.k8s.io": (("f:metadata", "f:finalizers"),),
+}  # fmt: skip
+"""What the server itself gives a new object (PrepareForCreate, admission): when the client did not, nobody owns it."""
 _BEFORE_APPLY = "before-first-apply"
 
 
@@ -78,18 +88,32 @@ Differences = Callable[[str], Comparison | None]
 """What differs between two objects, as a version (apiVersion) shows it; None when that version is not served."""
 
 
-def record_update(old: JSON | None, new: JSON, writer: Writer, asked: Any = MISSING) -> None:
+def assigned(kind: ResourceType, sent: JSON) -> FieldSet:
+    """What of a new object the server is going to set, because the object that was sent leaves it open."""
+    return frozenset(path for path in _ASSIGNED.get(kind.resource, ()) if not _is_set(sent, path))
+
+
+def _is_set(obj: Any, path: Path) -> bool:
+    for element in path:
+        obj = obj.get(element[2:]) if isinstance(obj, dict) else None
+    return obj is not None
+
+
+def record_update(
+    old: JSON | None, new: JSON, writer: Writer, asked: Any = MISSING, unowned: FieldSet = NOTHING
+) -> None:
     """Set managedFields of `new` for a write that is no apply: what it changes is the writer's.
 
     Both objects are as they are stored; `old` is None on creation. `asked` are the managedFields of the object sent:
-    those of an object, but not of a subresource, replace the stored ones when they make sense.
+    those of an object, but not of a subresource, replace the stored ones when they make sense. `unowned`: paths that
+    the writer gets nothing of, though they are new.
     """
     meta = new["metadata"]
     live_meta: JSON = old["metadata"] if old is not None else {}
     try:
         managers = managed_fields.to_begin_with(live_meta, MISSING if writer.subresource else asked)
         if managers or old is None:
-            managers = _after_update(_versioned(old, writer), _versioned(new, writer), managers, writer)
+            managers = _after_update(_versioned(old, writer), _versioned(new, writer), managers, writer, unowned)
     except (ValueError, NoIdentity):  # what is stored is broken: without owners the next apply starts afresh
         managers = {}
     managed_fields.write(meta, managers)
@@ -108,12 +132,14 @@ def _unmanaged(obj: JSON) -> JSON:
     return {**obj, "metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
 
 
-def _after_update(live: Versioned, new: Versioned, managers: Managers, writer: Writer) -> Managers:
+def _after_update(
+    live: Versioned, new: Versioned, managers: Managers, writer: Writer, unowned: FieldSet = NOTHING
+) -> Managers:
     differences = _differences(live, new, writer)
     own = differences(writer.kind.api_version)
     assert own is not None, "the writer's own version is served"
     managers = _settled(_fitted(managers, live), differences, force=True)
-    fields = without_below(own.added | own.modified, writer.reset_fields()) - _NEVER_OWNED
+    fields = without_below(own.added | own.modified, writer.reset_fields() | unowned) - _NEVER_OWNED
     if fields:
         entry = writer.entry(UPDATE)
         before = managers.get(entry.identity)

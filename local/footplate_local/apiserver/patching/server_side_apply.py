@@ -10,6 +10,7 @@ from typing import Any
 
 from footplate_local.apiserver import errors, metadata
 from footplate_local.apiserver.http.requests import Target
+from footplate_local.apiserver.kinds import scale
 from footplate_local.apiserver.kinds.registry import ResourceType
 from footplate_local.apiserver.objects import Objects, Writing
 from footplate_local.apiserver.patching import last_applied, ownership
@@ -49,6 +50,18 @@ def server_side_apply(
     new = _applied(None, applied, writer, force=force)
     _check_new(target, new["metadata"])
     return objects.create(kind, namespace, new, writing, applying=True), True
+
+
+def apply_scale(objects: Objects, target: Target, applied: Any, writing: Writing, *, manager: str, force: bool) -> JSON:
+    """Apply a Scale; returns the object it scales, as stored. Only the replicas have owners. Raises StatusError."""
+    kind = target.kind
+    if not isinstance(applied, dict) or (applied.get("apiVersion"), applied.get("kind")) != scale.TYPE:
+        given = applied if isinstance(applied, dict) else {}
+        raise errors.bad_request(f"invalid object type: {_type_shown(given.get('apiVersion'), given.get('kind'))}")
+    types = {"apiVersion": kind.api_version, "kind": kind.kind}
+    wanted = scale.changed(kind, {**types, "metadata": {"name": target.name}}, applied)
+    objects.read(kind, target.namespace or "", target.name)
+    return server_side_apply(objects, target, wanted, writing, manager=manager, force=force)[0]
 
 
 def _check_new(target: Target, meta: JSON) -> None:
@@ -98,7 +111,7 @@ def _check_applied(applied: JSON, kind: ResourceType) -> None:
     to; here, what a client does wrong is never told as the server's fault.
     """
     version, name = applied.get("apiVersion") or "", applied.get("kind") or ""
-    kind_shown = f"{version if '/' in str(version) else f'/{version}'}, Kind={name}"
+    kind_shown = _type_shown(version, name)
     if (version, name) != (kind.api_version, kind.kind):
         raise errors.bad_request(f"invalid object type: {kind_shown}")
     meta = applied.get("metadata")
@@ -110,6 +123,12 @@ def _check_applied(applied: JSON, kind: ResourceType) -> None:
         text = found[0] if len(found) == 1 else "\n  ".join(["errors:", *found])
         subject = f"{meta.get('namespace') or ''}/{meta.get('name') or ''}; {kind_shown}"
         raise errors.bad_request(f"failed to create typed patch object ({subject}): {text}")
+
+
+def _type_shown(api_version: Any, kind: Any) -> str:
+    """A type as Go shows a GroupVersionKind."""
+    version = str(api_version or "")
+    return f"{version if '/' in version else f'/{version}'}, Kind={kind or ''}"
 
 
 def _conflict(found: list[Conflict]) -> errors.StatusError:
