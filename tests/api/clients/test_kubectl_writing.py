@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import shlex
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ spec:
 """
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: '%s'}\n"
 WIDGETS = "widget.shop.example.com/w"
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +72,9 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
 
 
 @pytest.fixture
-def kubectl(everywhere: Kubectl, request: pytest.FixtureRequest) -> Kubectl:
+def kubectl(everywhere: Kubectl) -> Kubectl:
     """kubectl in a namespace of the test's own."""
-    everywhere.made = getattr(everywhere, "made", 0) + 1  # type: ignore[attr-defined]
-    return everywhere.in_namespace(f"test-{everywhere.made}")  # type: ignore[attr-defined]
+    return everywhere.in_namespace(f"test-{next(_numbers)}")
 
 
 def read(kubectl: Kubectl, what: str) -> dict[str, Any]:
