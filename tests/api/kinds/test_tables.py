@@ -220,7 +220,8 @@ CASES: list[tuple[str, str, JSON, str, list[Any]]] = [
             },
             "status": {"phase": "Bound"},
         },
-        "Name Capacity Access_Modes Reclaim_Policy Status Claim StorageClass VolumeAttributesClass Reason Age VolumeMode+",
+        "Name Capacity Access_Modes Reclaim_Policy Status Claim StorageClass VolumeAttributesClass Reason Age "
+        "VolumeMode+",
         ["n", "1Gi", "RWO,RWX", "Retain", "Bound", "s/c", "", "<unset>", "", "60m", "Block"],
     ),
     (

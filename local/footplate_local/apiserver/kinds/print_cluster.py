@@ -58,10 +58,10 @@ def _event(obj: JSON, now: datetime) -> list[Any]:
     count = obj.get("count") or obj.get("deprecatedCount") or 1
     if series:
         last, count = since(series.get("lastObservedTime"), now), series.get("count", 0)
-    kind = about.get("kind", "").lower()
+    kind, message = about.get("kind", "").lower(), obj.get("message") or obj.get("note") or ""
     return [
         last, obj.get("type", ""), obj.get("reason", ""), f"{kind}/{about['name']}" if about.get("name") else kind,
-        about.get("fieldPath", ""), _source(obj), str(obj.get("message") or obj.get("note") or "").strip(), first, count,
+        about.get("fieldPath", ""), _source(obj), message.strip(), first, count,
         name(obj),
     ]  # fmt: skip
 
