@@ -387,6 +387,11 @@ def test_patches_that_are_refused(
     assert read(server, f"{THINGS}/{name}") == before
 
 
+def test_whether_there_is_an_object_is_looked_up_before_the_patch_is_looked_at(server: ApiServerInThread) -> None:
+    for media, patch in ((MERGE, []), (STRATEGIC, 1), ("application/json-patch+json", {})):
+        assert server.request("PATCH", f"{CONFIG_MAPS}/missing", patch, media)[0] == 404
+
+
 def test_a_patch_that_does_not_apply_is_told_without_details(server: ApiServerInThread, name: str) -> None:
     created(server, CONFIG_MAPS, config_map(name))
     patch = [{"op": "test", "path": "/data/k", "value": "other"}]

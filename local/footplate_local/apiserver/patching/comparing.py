@@ -98,6 +98,8 @@ class _Comparer:
         self.removed: set[Path] = set()
 
     def compare(self, old: Any, new: Any, shape: Shape, path: Path) -> None:
+        if old == new and same(old, new):  # mostly so, and soon seen
+            return
         forms = [shape.form(value) for value in (old, new) if value is not MISSING]
         is_leaf = False
         for form in dict.fromkeys(forms):  # both, when a value becomes one of another type

@@ -25,7 +25,16 @@ def of_field(name: str) -> Element:
 
 def of_item(keys: Mapping[str, Any]) -> Element:
     """The item of a list of type map that has these keys."""
-    return "k:" + go_json({name: keys[name] for name in sorted(keys)})
+    return "k:{" + ",".join(_pair(name, keys[name]) for name in sorted(keys)) + "}"
+
+
+def _pair(name: str, value: Any) -> str:
+    return _known_pair(name, value) if isinstance(value, str | int) else f"{go_json(name)}:{go_json(value)}"
+
+
+@lru_cache(maxsize=8192, typed=True)
+def _known_pair(name: str, value: str | int) -> str:
+    return f"{go_json(name)}:{go_json(value)}"
 
 
 def of_value(value: Any) -> Element:

@@ -138,7 +138,7 @@ def _after_update(
     differences = _differences(live, new, writer)
     own = differences(writer.kind.api_version)
     assert own is not None, "the writer's own version is served"
-    managers = _settled(_fitted(managers, live), differences, force=True)
+    managers = _settled(_fitted(managers, live, writer.kind), differences, force=True)
     fields = without_below(own.added | own.modified, writer.reset_fields() | unowned) - _NEVER_OWNED
     if fields:
         entry = writer.entry(UPDATE)
@@ -185,8 +185,10 @@ def _settled(managers: Managers, differences: Differences, *, force: bool, own: 
     return kept
 
 
-def _fitted(managers: Managers, live: Versioned) -> Managers:
+def _fitted(managers: Managers, live: Versioned, kind: ResourceType) -> Managers:
     """The managers' fields in terms of the schema as it is now; those of versions that are gone are left out."""
+    if not kind.custom:
+        return dict(managers)  # their schemas never change
     fitted: Managers = {}
     for identity, entry in managers.items():
         seen = live.at(entry.api_version)
@@ -209,7 +211,7 @@ def apply(live: JSON | None, applied: JSON, writer: Writer, *, force: bool) -> J
     versioned = Versioned(_unmanaged(blank(writer.kind) if live is None else live), writer.kind, writer.kind_of)
     if not managers and live is not None:
         managers = _before_apply(versioned, writer)
-    managers = _fitted(managers, versioned)
+    managers = _fitted(managers, versioned, writer.kind)
     entry = writer.entry(APPLY, without_below(fields_of(applied, shape_of(writer.kind)), writer.reset_fields()))
     last = managers.get(entry.identity)
     managers[entry.identity] = entry

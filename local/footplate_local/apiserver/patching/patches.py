@@ -25,7 +25,7 @@ MOST_OPERATIONS = 10_000
 
 
 def change(kind: ResourceType, media: str, patch: Any) -> Change:
-    """What a patch of one of the three media types does to an object. Raises StatusError, and so does the change."""
+    """What a patch of one of the three media types does to an object. The change raises StatusError."""
     if not kind.custom:
         return on_any(media, patch, kind.schema)
     changed = on_any(media, patch)
@@ -34,9 +34,12 @@ def change(kind: ResourceType, media: str, patch: Any) -> Change:
 
 def on_any(media: str, patch: Any, schema: JSON | None = None) -> Change:
     """The same for an object that is of no stored kind; the schema says how lists are merged."""
+    return lambda obj: _patched(obj, media, patch, schema or {})
+
+
+def _patched(obj: JSON, media: str, patch: Any, schema: JSON) -> JSON:
     if media == JSON_PATCH:
-        operations = _operations(patch)
-        return lambda obj: _json_patched(obj, operations)
+        return _json_patched(obj, _operations(patch))
     if patch is None:
         raise _no_patch()
     if not isinstance(patch, dict):
@@ -45,8 +48,8 @@ def on_any(media: str, patch: Any, schema: JSON | None = None) -> Change:
             f"error decoding patch: json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
         )
     if media == MERGE_PATCH:
-        return lambda obj: merge_patch(obj, patch)
-    return lambda obj: _strategically_patched(obj, patch, schema or {})
+        return merge_patch(obj, patch)
+    return _strategically_patched(obj, patch, schema)
 
 
 def _of_kind(kind: ResourceType, patched: JSON, name: str) -> JSON:
