@@ -5,17 +5,23 @@ A failure names the seed and the step; `MODEL_SEED=<seed>` repeats it.
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import random
+import threading
+from pathlib import Path
 
 import pytest
 from api_model import NAMESPACES, Connection, Walk
-from api_objects import DEFINITIONS, created, definition
+from api_objects import DEFINITIONS, definition
+from api_process import running
 from api_server import ApiServerInThread
 
 STEPS = int(os.environ.get("MODEL_STEPS", "400"))
 SEEDS = [int(os.environ["MODEL_SEED"])] if "MODEL_SEED" in os.environ else [1, 2, 3]
 RESTARTS = 3
+KILLS = 3
 REPLAYS = 6
 THINGS = {
     "type": "object",
@@ -26,18 +32,25 @@ THINGS = {
 }
 
 
-def _prepare(server: ApiServerInThread) -> None:
-    created(server, DEFINITIONS, definition(THINGS))
+def _prepare(connection: Connection) -> None:
+    assert connection.request("POST", DEFINITIONS, definition(THINGS))[0] == 201
     for name in NAMESPACES:
         if name != "default":
-            created(server, "/api/v1/namespaces", {"metadata": {"name": name}})
+            assert connection.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})[0] == 201
+
+
+def _check_the_past(walk: Walk) -> None:
+    assert len(walk.snapshots) > 5
+    for snapshot in walk.random.sample(walk.snapshots, min(REPLAYS, len(walk.snapshots))):
+        walk.replay(snapshot)
+    walk.connection.close()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_it_does_what_the_model_does(api_server: ApiServerInThread, seed: int) -> None:
-    _prepare(api_server)
     source = random.Random(seed)
     walk = Walk(Connection(api_server.home), source)
+    _prepare(walk.connection)
     restarts = set(source.sample(range(STEPS), RESTARTS))
     for number in range(STEPS):
         try:
@@ -48,7 +61,23 @@ def test_it_does_what_the_model_does(api_server: ApiServerInThread, seed: int) -
         if number in restarts:
             walk.connection.close()
             api_server.restart()
-    assert len(walk.snapshots) > 5
-    for snapshot in source.sample(walk.snapshots, min(REPLAYS, len(walk.snapshots))):
-        walk.replay(snapshot)
-    walk.connection.close()
+    _check_the_past(walk)
+
+
+def test_what_was_acknowledged_survives_kills_and_watchers_miss_nothing(tmp_path: Path) -> None:
+    walk = Walk(Connection(tmp_path), random.Random(7))
+    for number in range(KILLS + 1):
+        with running(tmp_path) as server:
+            if number == 0:
+                _prepare(walk.connection)
+            else:
+                walk.recover()
+            if number == KILLS:
+                _check_the_past(walk)
+                return
+            killer = threading.Timer(walk.random.uniform(0.2, 0.8), server.process.kill)
+            killer.start()
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                while True:
+                    walk.step()
+            killer.join()

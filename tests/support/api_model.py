@@ -125,10 +125,11 @@ class Walk:
     stale: dict[Place, list[int]] = field(default_factory=dict)
     snapshots: list[Snapshot] = field(default_factory=list)
     newest: int = 0
+    doing: Place = ("", "", "")
 
     def step(self) -> None:
         kind = self.random.choice(list(KINDS))
-        place = (kind, self.random.choice(NAMESPACES), self.random.choice(NAMES))
+        place = self.doing = (kind, self.random.choice(NAMESPACES), self.random.choice(NAMES))
         operations = (
             [self.create] * 4 + [self.replace] * 4 + [self.patch] * 4 + [self.apply] * 2 + [self.delete] * 3
             + [self.set_status, self.get, self.list, self.pages, self.delete_collection]
@@ -323,6 +324,22 @@ class Walk:
         before, after = replayed.get(place), seen(obj)
         assert before is None or not before.deleting or after.deleting, event
         replayed[place] = after
+
+    def recover(self) -> None:
+        """After a kill in the middle of a step: what was acknowledged is there, what was under way may be."""
+        for kind in KINDS:
+            status, answer = self._send("GET", collection(kind))
+            assert status == 200, answer
+            assert int(answer["metadata"]["resourceVersion"]) >= self.newest
+            found = self._places(kind, answer)
+            for place in found.keys() | self.expected(kind, "").keys():
+                now, before = found.get(place), self.objects.pop(place, None)
+                if now != before:
+                    assert place[1] == self.doing[1], place  # set_status is of a Thing whatever the kind
+                    assert now is None or now.version > self.newest, place
+                if now is not None:
+                    self.objects[place] = now
+            self.newest = max(self.newest, int(answer["metadata"]["resourceVersion"]))
 
     # ------------------------------------------------------------------ the rules
 
