@@ -260,14 +260,29 @@ def _difference(old: JSON, new: JSON) -> JSON:
     return patch
 
 
-@settings(max_examples=60, deadline=None)
-@given(DOCUMENTS, DOCUMENTS)
+DIRECTED = st.sampled_from(
+    [*"abcd", "$patch", "$retainKeys", *(f"{name}/{word}" for name in ("$setElementOrder", "$deleteFromPrimitiveList")
+                                         for word in "ab"), "$setElementOrder", "$deleteFromPrimitiveListb"]
+)  # fmt: skip
+DIRECTED_PATCHES = st.dictionaries(
+    DIRECTED,
+    st.recursive(
+        SCALARS | st.sampled_from(["delete", "replace", "merge"]),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(DIRECTED, inner, max_size=3),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(DOCUMENTS, DIRECTED_PATCHES)
 def test_any_strategic_patch_applies_or_is_refused(document: JSON, patch: JSON) -> None:
-    schema = {"properties": {word: _merged_list() for word in "ab"}}
+    schema = {"properties": {"a": _merged_list("a"), "b": _merged_list("")}}
+    schema["properties"]["a"]["items"] = schema
     before = copy.deepcopy((document, patch))
     assert _code(STRATEGIC_PATCH, patch, document, schema) in (200, 400, 422)
     assert (document, patch) == before
 
 
-def _merged_list() -> JSON:
-    return {"x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": "a", "type": "array"}
+def _merged_list(key: str) -> JSON:
+    return {"x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": key, "type": "array"}

@@ -233,13 +233,15 @@ def _order_left(before: list[Any], changes: list[Any], key: str) -> list[Any]:
 
     It deletes in place and appends to what is left, so the first new items stand where the last ones stood.
     """
+    if not key or not before:
+        return before
     slots, length = list(before), len(before)
-    for item in changes if key else ():
-        if item.get(_DIRECTIVE) == "delete":
-            kept = [each for each in slots[:length] if each.get(key) != item.get(key)]
+    for item in changes:
+        if _has_directive(item) and item[_DIRECTIVE] == "delete":
+            kept = [each for each in slots[:length] if _key_of(each, key) != _key_of(item, key)]
             slots[: len(kept)], length = kept, len(kept)
-    known = [each.get(key) for each in slots[:length]] if key else []
-    new = [item for item in changes if key and _DIRECTIVE not in item and item.get(key) not in known]
+    known = [_key_of(each, key) for each in slots[:length]]
+    new = [item for item in changes if not _has_directive(item) and _key_of(item, key) not in known]
     room = len(slots) - length
     slots[length : length + len(new[:room])] = new[:room]
     return slots
