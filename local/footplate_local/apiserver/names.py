@@ -105,7 +105,6 @@ def label_value(value: str) -> list[str]:
     return problems
 
 
-DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 

@@ -92,15 +92,17 @@ def _resolved(name: str) -> JSON:
     go_name = ".".join(name.split(".")[-3:])
     properties: JSON = {}
     required = list(definition.get("required") or ())
+    nothing: frozenset[str] = frozenset()
     schema: JSON = {
         **_extras(definition),
         "type": "object",
         "properties": properties,
         "required": required,
         "x-go-type": go_name,
-        "x-go-always": frozenset(required) | go_types.ALWAYS_THERE.get(go_name, frozenset()),
-        "x-go-drop-zero": go_types.ZERO_DROPPED.get(go_name, frozenset()),
-        "x-go-keep-empty": go_types.EMPTY_KEPT.get(go_name, frozenset()),
+        "x-go-always": frozenset(required) - go_types.NOT_THERE.get(go_name, nothing)
+        | go_types.ALWAYS_THERE.get(go_name, nothing),
+        "x-go-drop-zero": go_types.ZERO_DROPPED.get(go_name, nothing),
+        "x-go-keep-empty": go_types.EMPTY_KEPT.get(go_name, nothing),
     }
     _structs[name] = schema  # before its fields: a structure may contain itself
     for field, declared in definition["properties"].items():

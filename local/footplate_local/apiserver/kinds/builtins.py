@@ -9,13 +9,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from footplate_local.apiserver import names
-from footplate_local.apiserver.kinds.data import DataStrategy
+from footplate_local.apiserver.kinds import access, networking, policies, volumes, workloads
+from footplate_local.apiserver.kinds.data import ConfigMapStrategy, SecretStrategy
 from footplate_local.apiserver.kinds.events import EventStrategy
+from footplate_local.apiserver.kinds.jobs import CronJobStrategy, JobStrategy
 from footplate_local.apiserver.kinds.nodes import LeaseStrategy, NamespaceStrategy, NodeStrategy
-from footplate_local.apiserver.kinds.plain import PlainStrategy
+from footplate_local.apiserver.kinds.plain import Check, Fill, Names, PlainStrategy, fill_nothing, find_nothing
 from footplate_local.apiserver.kinds.pods import PodStrategy
 from footplate_local.apiserver.kinds.registry import ALL_VERBS, ResourceType, ScalePaths, Strategy
 from footplate_local.apiserver.kinds.services import ServiceStrategy
+from footplate_local.apiserver.kinds.workloads import WorkloadStrategy
 
 _ALL = ("all",)
 _EXTENSIONS = ("api-extensions",)
@@ -61,17 +64,27 @@ class _Group:
         plural: str,
         *short: str,
         generation: bool = False,
-        name_rule: Any = names.subdomain,
+        name_rule: Names = names.subdomain,
+        fill: Fill = fill_nothing,
+        check: Check = find_nothing,
         **more: Any,
     ) -> ResourceType:
-        """A kind that is stored as it was sent; its status, if it has one, is its own path's."""
-        status = "status" in more.get("subresources", ())
-        strategy = PlainStrategy(self._api_version, kind, generation=generation, status=status, name_rule=name_rule)
+        """A kind with little that is special; its status, if it has one, is its own path's."""
+        strategy = PlainStrategy(
+            self._api_version,
+            kind,
+            generation=generation,
+            status="status" in more.get("subresources", ()),
+            name_rule=name_rule,
+            fill=fill,
+            check=check,
+        )
         return self.kind(kind, plural, *short, strategy=strategy, **more)
 
-    def scaled(self, kind: str, plural: str, short: str) -> ResourceType:
-        """A kind of workload that the scale subresource makes larger and smaller."""
-        return self.plain(kind, plural, short, generation=True, subresources=_SCALED, scale=_REPLICAS, categories=_ALL)
+    def workload(self, kind: str, plural: str, short: str, **more: Any) -> ResourceType:
+        """A kind of workload, which the scale subresource makes larger and smaller."""
+        given: dict[str, Any] = {"subresources": _SCALED, "scale": _REPLICAS, "categories": _ALL, **more}
+        return self.kind(kind, plural, short, strategy=WorkloadStrategy(self._api_version, kind), **given)
 
 
 def builtin_types(definitions: Strategy) -> list[ResourceType]:
@@ -83,21 +96,24 @@ def _core() -> Iterable[ResourceType]:
     core = _Group("")
     no_collection = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
     return [
-        core.kind("ConfigMap", "configmaps", "cm", strategy=DataStrategy(secret=False)),
-        core.kind("Endpoints", "endpoints", "ep"),
+        core.kind("ConfigMap", "configmaps", "cm", strategy=ConfigMapStrategy()),
+        core.plain("Endpoints", "endpoints", "ep", fill=networking.fill_endpoints, check=networking.check_endpoints),
         core.kind("Event", "events", "ev", strategy=EventStrategy(core=True)),
         core.plain("LimitRange", "limitranges", "limits"),
         core.kind("Namespace", "namespaces", "ns", namespaced=False, verbs=no_collection,
                   subresources=("finalize", "status"), strategy=NamespaceStrategy()),
         core.kind("Node", "nodes", "no", namespaced=False, subresources=_STATUS, strategy=NodeStrategy()),
-        core.plain("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=_STATUS),
-        core.plain("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=_STATUS),
+        core.plain("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=_STATUS,
+                   fill=volumes.fill_claim, check=volumes.check_claim),
+        core.plain("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=_STATUS,
+                   fill=volumes.fill_volume, check=volumes.check_volume),
         core.kind("Pod", "pods", "po", categories=_ALL, subresources=_POD_SUBRESOURCES,
                   strategy=PodStrategy()),
-        core.plain("PodTemplate", "podtemplates", generation=True),
-        core.scaled("ReplicationController", "replicationcontrollers", "rc"),
+        core.plain("PodTemplate", "podtemplates", generation=True, fill=workloads.fill_template,
+                   check=workloads.check_template),
+        core.workload("ReplicationController", "replicationcontrollers", "rc"),
         core.plain("ResourceQuota", "resourcequotas", "quota", subresources=_STATUS),
-        core.kind("Secret", "secrets", strategy=DataStrategy(secret=True)),
+        core.kind("Secret", "secrets", strategy=SecretStrategy()),
         core.kind("ServiceAccount", "serviceaccounts", "sa"),
         core.kind("Service", "services", "svc", categories=_ALL, subresources=_STATUS, strategy=ServiceStrategy()),
     ]  # fmt: skip
@@ -107,42 +123,53 @@ def _workloads() -> Iterable[ResourceType]:
     apps, batch = _Group("apps"), _Group("batch")
     return [
         apps.plain("ControllerRevision", "controllerrevisions"),
-        apps.plain("DaemonSet", "daemonsets", "ds", generation=True, subresources=_STATUS, categories=_ALL),
-        apps.scaled("Deployment", "deployments", "deploy"),
-        apps.scaled("ReplicaSet", "replicasets", "rs"),
-        apps.scaled("StatefulSet", "statefulsets", "sts"),
+        apps.workload("DaemonSet", "daemonsets", "ds", subresources=_STATUS, scale=None),
+        apps.workload("Deployment", "deployments", "deploy"),
+        apps.workload("ReplicaSet", "replicasets", "rs"),
+        apps.workload("StatefulSet", "statefulsets", "sts"),
         _Group("events.k8s.io").kind("Event", "events", "ev", stored_in="events", strategy=EventStrategy(core=False)),
         _Group("autoscaling", "v2").plain("HorizontalPodAutoscaler", "horizontalpodautoscalers", "hpa",
-                                          subresources=_STATUS, categories=_ALL),
-        batch.plain("CronJob", "cronjobs", "cj", generation=True, subresources=_STATUS, categories=_ALL),
-        batch.plain("Job", "jobs", generation=True, subresources=_STATUS, categories=_ALL),
+                                          subresources=_STATUS, categories=_ALL,
+                                          fill=policies.fill_autoscaler, check=policies.check_autoscaler),
+        batch.kind("CronJob", "cronjobs", "cj", subresources=_STATUS, categories=_ALL, strategy=CronJobStrategy()),
+        batch.kind("Job", "jobs", subresources=_STATUS, categories=_ALL, strategy=JobStrategy()),
     ]  # fmt: skip
 
 
 def _others(definitions: Strategy) -> Iterable[ResourceType]:
-    networking, rbac = _Group("networking.k8s.io"), _Group("rbac.authorization.k8s.io")
+    net, rbac = _Group("networking.k8s.io"), _Group("rbac.authorization.k8s.io")
     admission = _Group("admissionregistration.k8s.io")
     any_name = names.path_segment
     return [
-        networking.plain("IngressClass", "ingressclasses", namespaced=False, generation=True),
-        networking.plain("Ingress", "ingresses", "ing", generation=True, subresources=_STATUS),
-        networking.plain("NetworkPolicy", "networkpolicies", "netpol", generation=True),
+        net.plain("IngressClass", "ingressclasses", namespaced=False, generation=True,
+                  check=networking.check_class),
+        net.plain("Ingress", "ingresses", "ing", generation=True, subresources=_STATUS,
+                  check=networking.check_ingress),
+        net.plain("NetworkPolicy", "networkpolicies", "netpol", generation=True, fill=networking.fill_policy,
+                  check=networking.check_policy),
         _Group("policy").plain("PodDisruptionBudget", "poddisruptionbudgets", "pdb", generation=True,
-                               subresources=_STATUS),
-        rbac.plain("ClusterRoleBinding", "clusterrolebindings", namespaced=False, name_rule=any_name),
-        rbac.plain("ClusterRole", "clusterroles", namespaced=False, name_rule=any_name),
-        rbac.plain("RoleBinding", "rolebindings", name_rule=any_name),
-        rbac.plain("Role", "roles", name_rule=any_name),
-        _Group("storage.k8s.io").plain("StorageClass", "storageclasses", "sc", namespaced=False),
+                               subresources=_STATUS, check=policies.check_budget),
+        rbac.plain("ClusterRoleBinding", "clusterrolebindings", namespaced=False, name_rule=any_name,
+                   fill=access.fill_binding, check=access.check_binding),
+        rbac.plain("ClusterRole", "clusterroles", namespaced=False, name_rule=any_name, check=access.check_role),
+        rbac.plain("RoleBinding", "rolebindings", name_rule=any_name,
+                   fill=access.fill_binding, check=access.check_binding),
+        rbac.plain("Role", "roles", name_rule=any_name, check=access.check_role),
+        _Group("storage.k8s.io").plain("StorageClass", "storageclasses", "sc", namespaced=False,
+                                       fill=volumes.fill_class, check=volumes.check_class),
         admission.plain("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", namespaced=False,
-                        generation=True, categories=_EXTENSIONS),
+                        generation=True, categories=_EXTENSIONS, fill=policies.fill_webhooks,
+                        check=policies.check_webhooks),
         admission.plain("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", namespaced=False,
-                        generation=True, categories=_EXTENSIONS),
+                        generation=True, categories=_EXTENSIONS, fill=policies.fill_webhooks,
+                        check=policies.check_webhooks),
         _Group("apiextensions.k8s.io").kind("CustomResourceDefinition", "customresourcedefinitions", "crd", "crds",
                                             namespaced=False, subresources=_STATUS, strategy=definitions,
                                             categories=_EXTENSIONS),
-        _Group("scheduling.k8s.io").plain("PriorityClass", "priorityclasses", "pc", namespaced=False, generation=True),
+        _Group("scheduling.k8s.io").plain("PriorityClass", "priorityclasses", "pc", namespaced=False, generation=True,
+                                          fill=policies.fill_priority, check=policies.check_priority),
         _Group("coordination.k8s.io").kind("Lease", "leases", strategy=LeaseStrategy()),
         _Group("node.k8s.io").plain("RuntimeClass", "runtimeclasses", namespaced=False),
-        _Group("discovery.k8s.io").plain("EndpointSlice", "endpointslices", generation=True),
+        _Group("discovery.k8s.io").plain("EndpointSlice", "endpointslices", generation=True,
+                                         fill=networking.fill_slice, check=networking.check_slice),
     ]  # fmt: skip

@@ -202,3 +202,11 @@ def unchanged(new: Any, old: Any, path: str) -> Errors:
     """A field that nothing may change."""
     if new != old:
         yield invalid_value(path, new, IMMUTABLE)
+
+
+def count_or_percent(value: int | str, path: str) -> Errors:
+    """A number of pods or a share of them."""
+    if isinstance(value, int):
+        yield from not_negative(value, path)
+    elif not re.fullmatch("[0-9]+%", value):
+        yield invalid_value(path, value, "a valid percent string must be a numeric string followed by an ending '%'")

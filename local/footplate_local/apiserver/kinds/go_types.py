@@ -131,5 +131,13 @@ ALWAYS_THERE = _table("""
     discovery.v1.EndpointSlice: ports
     discovery.v1.Endpoint: conditions
 """)
+NOT_THERE = _table("""
+    apps.v1.DeploymentSpec: selector
+    apps.v1.ReplicaSetSpec: selector
+    apps.v1.DaemonSetSpec: selector
+    apps.v1.StatefulSetSpec: selector
+    networking.v1.HTTPIngressPath: pathType
+""")
+"""Required fields that are pointers: not set, they are null, and the object is refused."""
 ALWAYS_THERE_IN_KINDS = frozenset({"metadata", "spec", "status"})
 """What every kind that has it always shows: these fields are structs by value at the top of an object."""
