@@ -21,7 +21,7 @@ from typing import Any
 from aiohttp import web
 
 from footplate_local import kubeconfig
-from footplate_local.apiserver import tls
+from footplate_local.apiserver import first_objects, tls
 from footplate_local.apiserver.controllers.collector import Collector
 from footplate_local.apiserver.controllers.definitions import Definitions
 from footplate_local.apiserver.controllers.expiry import EventExpiry
@@ -32,12 +32,11 @@ from footplate_local.apiserver.http.verbs import ResourceApi
 from footplate_local.apiserver.kinds.builtins import builtin_types
 from footplate_local.apiserver.kinds.definitions import DefinitionStrategy
 from footplate_local.apiserver.kinds.registry import Registry
-from footplate_local.apiserver.objects import Objects, Writing
+from footplate_local.apiserver.objects import Objects
 from footplate_local.apiserver.storage.model import Change
 from footplate_local.apiserver.storage.sqlite import HISTORY, SqliteStorage
 
 _LOG = logging.getLogger(__name__)
-FIRST_NAMESPACES = ("default", "kube-system", "footplate-system")
 _HOST = "127.0.0.1"
 _LONGEST_LINE = 64 * 1024  # bytes of a path with its query, and of a header
 _SHUTDOWN_SECONDS = 1.0
@@ -103,7 +102,7 @@ class ApiServer:
         self._storage.subscribe(self._add_service_account)
         self._objects = Objects(self._storage, self._registry, now=self._now, source=self._random)
         Definitions(self._objects)
-        self._create_namespaces()
+        first_objects.create(self._objects)
         self._api = ResourceApi(self._objects, self._random)
         self._handler = Handler(self._registry, self._api, self.token, self._now)
         self._controllers = [
@@ -149,19 +148,8 @@ class ApiServer:
         kubeconfig.replace_text(remembered, f"{self.port}\n")
 
     def _add_service_account(self, change: Change) -> None:
-        """Every namespace has the account `default` (the controller manager's doing on a cluster)."""
-        kind = self._registry.find("", "v1", "serviceaccounts")
-        if change.type == "ADDED" and change.stored.key.resource == "namespaces" and kind is not None:
-            body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-            self._objects.create(kind, change.stored.key.name, body, Writing(manager="footplate-apiserver"))
-
-    def _create_namespaces(self) -> None:
-        kind = self._registry.find("", "v1", "namespaces")
-        assert kind is not None, "namespaces are built in"
-        for name in FIRST_NAMESPACES:
-            if self._storage.get(kind.key("", name)) is None:
-                body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-                self._objects.create(kind, "", body, Writing(manager="footplate-apiserver"))
+        if change.type == "ADDED" and change.stored.key.resource == "namespaces":
+            first_objects.add_service_account(self._objects, change.stored.key.name)
 
 
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]) -> web.BaseRequest:

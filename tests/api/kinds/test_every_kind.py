@@ -134,3 +134,12 @@ def test_scale_of_a_deployment(server: ApiServerInThread) -> None:
     assert (stored["spec"]["replicas"], stored["metadata"]["generation"]) == (3, 2)
     status, scale = server.request("PATCH", f"{path}/scaled/scale", {"spec": {"replicas": 0}}, MERGE)
     assert (status, scale["spec"]) == (200, {})
+
+
+def test_what_every_cluster_has(server: ApiServerInThread) -> None:
+    service = read(server, "/api/v1/namespaces/default/services/kubernetes")
+    assert service["spec"]["clusterIP"] == "10.96.0.1"
+    assert service["spec"]["ports"] == [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}]
+    classes = read(server, "/apis/scheduling.k8s.io/v1/priorityclasses")["items"]
+    values = {item["metadata"]["name"]: item["value"] for item in classes}
+    assert values == {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
