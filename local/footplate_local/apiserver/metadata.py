@@ -97,6 +97,13 @@ def errors(kind: ResourceType, meta: JSON, old: JSON | None) -> list[FieldError]
     return found
 
 
+def embedded_errors(meta: JSON) -> list[FieldError]:
+    """Everything that is wrong with the metadata of an object inside of another, which needs no name."""
+    namespace = meta.get("namespace")
+    found = [invalid_value("metadata.namespace", namespace, text) for text in names.dns_label(namespace or "a")]
+    return found + _whole({"name": "unnamed", **meta}, names.path_segment)
+
+
 def _whole(meta: JSON, name_errors: Callable[[str], list[str]]) -> list[FieldError]:
     """ValidateObjectMeta."""
     found: list[FieldError] = []

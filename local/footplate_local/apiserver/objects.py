@@ -178,12 +178,13 @@ class Objects:
         self._validate(kind, new, old, subresource)
         if kind.custom:
             writing.warnings += metadata.finalizer_warnings(new["metadata"], old["metadata"])
-        if kind.strategy.counts_generation and _content(new) != _content(old):
+        if kind.strategy.counts_generation and _content(kind, new, subresource) != _content(kind, old, subresource):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         if asked is not _APPLIED:
             ownership.record_update(old, new, self._writer(kind, writing, subresource), asked)
         if _waits_for_nothing(old, new):
-            return self._finish(kind, new, writing)
+            self._finish(kind, new, writing)
+            return new  # not what was there last: who removes the last finalizer is shown the object without it
         if _but_times(new) == _but_times(old):
             return old
         return self._put(kind, new, writing)
@@ -283,9 +284,11 @@ class Objects:
         return metadata.timestamp(self.now())
 
 
-def _content(obj: JSON) -> JSON:
-    """What metadata.generation counts the changes of."""
-    return {key: value for key, value in obj.items() if key not in ("metadata", "status", "apiVersion")}
+def _content(kind: ResourceType, obj: JSON, subresource: str) -> JSON:
+    """What metadata.generation counts the changes of: of custom kinds also the status, if it is no subresource."""
+    counted = kind.custom and subresource != "status"  # on other paths a status of its own cannot change
+    left_out = ("metadata", "apiVersion") if counted else ("metadata", "apiVersion", "status")
+    return {key: value for key, value in obj.items() if key not in left_out}
 
 
 def _managed_fields(sent: JSON) -> Any:

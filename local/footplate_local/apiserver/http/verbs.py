@@ -12,12 +12,12 @@ from typing import Any
 
 from aiohttp import web
 
-from footplate_local.apiserver import errors, metadata, policies
+from footplate_local.apiserver import errors, metadata, policies, scaling
 from footplate_local.apiserver.http import logs, negotiation, options, requests, views
 from footplate_local.apiserver.http.answers import answer, success
 from footplate_local.apiserver.http.reading import Reading
 from footplate_local.apiserver.http.requests import Target
-from footplate_local.apiserver.kinds import pods, scale
+from footplate_local.apiserver.kinds import pods
 from footplate_local.apiserver.objects import Objects, Writing
 from footplate_local.apiserver.patching import patches
 from footplate_local.apiserver.patching.patches import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
@@ -175,7 +175,7 @@ class ResourceApi:
     async def _scale(self, request: web.BaseRequest, target: Target) -> web.Response:
         kind, namespace, name = target.kind, target.namespace or "", target.name
         if request.method in ("GET", "HEAD"):
-            return answer(scale.of(kind, self._objects.read(kind, namespace, name)))
+            return answer(scaling.shown(kind, self._objects.read(kind, namespace, name)))
         if request.method == "PATCH":
             media = _patch_type(request, custom=kind.custom)
             raw = await requests.raw_body(request)
@@ -184,21 +184,14 @@ class ResourceApi:
             if media == APPLY_PATCH:
                 force, manager = options.flag(request.query, "force"), request.query["fieldManager"]
                 applied = apply_scale(self._objects, target, patch, writing, manager=manager, force=force)
-                return answer(scale.of(kind, applied), warnings=writing.warnings)
-            to_scale = patches.on_any(media, patch)
+                return answer(scaling.of(kind, applied), warnings=writing.warnings)
+            change = scaling.patched(kind, patches.on_any(media, patch), writing)
         else:
             body = _object(await requests.body(request, custom=kind.custom))
             writing = options.writing(request.query, _agent(request))
-            to_scale = lambda _: body  # noqa: E731
-        updated = self._objects.update(
-            kind,
-            namespace,
-            name,
-            lambda obj: scale.changed(kind, obj, to_scale(scale.of(kind, obj))),
-            writing,
-            subresource="scale",
-        )
-        return answer(scale.of(kind, updated), warnings=writing.warnings)
+            change = scaling.put(kind, body, writing)
+        updated = self._objects.update(kind, namespace, name, change, writing, subresource="scale")
+        return answer(scaling.of(kind, updated), warnings=writing.warnings)
 
 
 def _agent(request: web.BaseRequest) -> str:

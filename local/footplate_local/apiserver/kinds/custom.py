@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from footplate_local.apiserver.errors import FieldError, invalid_value
+from footplate_local.apiserver.kinds import embedded
 from footplate_local.apiserver.kinds.registry import ScalePaths, Strategy
 from footplate_local.apiserver.schema import shaping, validation
 from footplate_local.apiserver.schema.correlation import MISSING, former_field
@@ -65,6 +66,7 @@ class CustomStrategy(Strategy):
         return shaped
 
     def unknown_fields(self, obj: JSON) -> list[str]:
+        embedded.check_decodable(obj, self._schema)
         return sorted(shaping.prune(copy.deepcopy(obj), self._schema, root=True))
 
     def prepare(self, obj: JSON, old: JSON | None) -> None:
@@ -83,7 +85,8 @@ class CustomStrategy(Strategy):
         else:
             found += self._schema_errors(obj, old, subresource)
             found += self._scale_errors(obj, status_alone=subresource == "status")
-        found += self._embedded_errors(obj)
+        if subresource != "status":
+            found += embedded.errors(obj, self._schema)
         if old is None or not validation.list_errors(old, self._schema):
             found += validation.list_errors(obj, self._schema)
         if any(error.reason in _BLOCKING for error in found):
@@ -98,9 +101,6 @@ class CustomStrategy(Strategy):
         if schema is None or "status" not in obj:
             return []
         return validation.validate(obj["status"], schema, "status", former_field(before, "status"))
-
-    def _embedded_errors(self, obj: JSON) -> list[FieldError]:
-        return validation.embedded_errors(obj, {**self._schema, "x-kubernetes-embedded-resource": False})
 
     def _scale_errors(self, obj: JSON, *, status_alone: bool) -> Iterator[FieldError]:
         if self._scale is None:

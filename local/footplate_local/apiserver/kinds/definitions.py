@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from footplate_local.apiserver.errors import FieldError, undecodable
-from footplate_local.apiserver.kinds import definition_status
+from footplate_local.apiserver.kinds import definition_status, printing
 from footplate_local.apiserver.kinds.custom import CustomStrategy
 from footplate_local.apiserver.kinds.definition_checks import definition_errors
 from footplate_local.apiserver.kinds.registry import Column, ResourceType, ScalePaths, Strategy
@@ -18,7 +18,7 @@ RESOURCE = "customresourcedefinitions.apiextensions.k8s.io"
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 # the order in which kube-apiserver lists the verbs of custom kinds
 _VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
-_DEFAULT_COLUMN = Column("Age", "date", ".metadata.creationTimestamp", description="")
+_DEFAULT_COLUMN = Column("Age", "date", ".metadata.creationTimestamp", description=printing.AGE.about)
 
 
 class DefinitionStrategy(Strategy):

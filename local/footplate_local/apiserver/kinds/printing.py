@@ -82,12 +82,14 @@ def compact(value: Any) -> str:
 
 
 def since(moment: str | None, now: datetime) -> str:
-    """How long ago, as kubectl writes ages; `<unknown>` for no time."""
+    """How long ago, as kubectl writes ages; `<unknown>` for no time, `<invalid>` for none of RFC 3339."""
     if not moment:
         return UNKNOWN
     try:
         then = datetime.fromisoformat(moment)
     except ValueError:
+        return "<invalid>"
+    if then.tzinfo is None:
         return "<invalid>"
     return human((now - then).total_seconds())
 

@@ -126,10 +126,10 @@ class ResourceType:
             if not self.custom:
                 return typed.decode(obj, self.schema)
             meta, unknown = typed.decode_metadata(obj["metadata"]) if obj.get("metadata") is not None else ({}, [])
+            obj = {**obj, "metadata": meta}
+            return obj, unknown + self.strategy.unknown_fields(obj)
         except typed.Undecodable as error:
             raise undecodable(self.kind, self.version, str(error)) from error
-        obj = {**obj, "metadata": meta}
-        return obj, unknown + self.strategy.unknown_fields(obj)
 
     @property
     def resource(self) -> str:

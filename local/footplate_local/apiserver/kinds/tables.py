@@ -44,34 +44,32 @@ def _custom_printer(kind: ResourceType) -> Printer:
 
 
 def _column(column: Column) -> printing.Column:
-    about = column.description
-    if not about:
-        about = f"Custom resource definition column (in JSONPath format): {column.json_path}"
-        if column.json_path == ".metadata.creationTimestamp":
-            about = printing.AGE.about
+    about = column.description or f"Custom resource definition column (in JSONPath format): {column.json_path}"
     return printing.Column(column.name, about, column.type, column.priority, column.format)
 
 
 def _cell(column: Column, obj: JSON, now: datetime) -> Any:
-    """A cell of the column's type, or None where the object has no such value."""
+    """A cell of the column's type, or None where the object has no such value; of several values the first one."""
     found = find(obj, column.json_path)
-    if not found or found[0] is None:
+    if not found:
         return None
     value = found[0]
+    if column.type == "string":
+        return _text(value)
     if column.type == "date":
         return printing.since(value, now) if isinstance(value, str) else None
     if column.type == "integer":
         return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     if column.type == "number":
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-    if column.type == "boolean":
-        return value if isinstance(value, bool) else None
-    return ",".join(_text(item) for item in found) if len(found) > 1 else _text(value)
+    return value if isinstance(value, bool) else None
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
+    if value is None:
+        return "<no value>"  # as Go's templates print it
     if isinstance(value, bool):
         return "true" if value else "false"
     return printing.compact(value)

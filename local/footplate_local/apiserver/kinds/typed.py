@@ -79,7 +79,8 @@ class _Decoder:
             case "boolean" if isinstance(value, bool):
                 return value
             case "integer" if isinstance(value, int) and not isinstance(value, bool):
-                if abs(value) >> _BITS.get(schema.get("format", ""), 63) == 0:
+                most = 2 ** _BITS.get(schema.get("format", ""), 63)
+                if -most <= value < most:
                     return value
             case "number" if isinstance(value, int | float) and not isinstance(value, bool):
                 return value

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from footplate_local.apiserver import errors, metadata
+from footplate_local.apiserver import errors, metadata, scaling
 from footplate_local.apiserver.http.requests import Target
-from footplate_local.apiserver.kinds import scale
 from footplate_local.apiserver.kinds.registry import ResourceType
 from footplate_local.apiserver.objects import Objects, Writing
 from footplate_local.apiserver.patching import last_applied, ownership
@@ -55,11 +54,11 @@ def server_side_apply(
 def apply_scale(objects: Objects, target: Target, applied: Any, writing: Writing, *, manager: str, force: bool) -> JSON:
     """Apply a Scale; returns the object it scales, as stored. Only the replicas have owners. Raises StatusError."""
     kind = target.kind
-    if not isinstance(applied, dict) or (applied.get("apiVersion"), applied.get("kind")) != scale.TYPE:
+    if not isinstance(applied, dict) or (applied.get("apiVersion"), applied.get("kind")) != scaling.TYPE:
         given = applied if isinstance(applied, dict) else {}
         raise errors.bad_request(f"invalid object type: {_type_shown(given.get('apiVersion'), given.get('kind'))}")
     types = {"apiVersion": kind.api_version, "kind": kind.kind}
-    wanted = scale.changed(kind, {**types, "metadata": {"name": target.name}}, applied)
+    wanted = scaling.changed(kind, {**types, "metadata": {"name": target.name}}, scaling.decoded(applied, writing))
     objects.read(kind, target.namespace or "", target.name)
     return server_side_apply(objects, target, wanted, writing, manager=manager, force=force)[0]
 

@@ -9,6 +9,7 @@ from footplate_local.apiserver.errors import FieldError, invalid_value
 from footplate_local.apiserver.schema import shaping, validation
 from footplate_local.apiserver.schema.cel_programs import BadExpression
 from footplate_local.apiserver.schema.correlation import same
+from footplate_local.apiserver.schema.embedded import inside, type_errors
 from footplate_local.apiserver.schema.paths import child, keyed
 from footplate_local.apiserver.schema.rules import Rules
 
@@ -35,7 +36,8 @@ def _errors(default: Any, schema: JSON, path: str) -> list[FieldError]:
     shaping.prune(pruned, schema)
     if not same(pruned, default):
         found.append(invalid_value(path, default, "must not have unknown fields"))
-    broken = validation.embedded_errors(default, schema) or validation.validate(default, schema)
+    broken = [error for path, found in inside(default, schema) for error in type_errors(found, path)]
+    broken = broken or validation.validate(default, schema)
     if not broken:
         try:
             rules = Rules(schema)

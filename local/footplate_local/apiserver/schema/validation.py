@@ -11,12 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError, invalid_value, not_supported, required, type_invalid
 from footplate_local.apiserver.schema import formats, patterns
 from footplate_local.apiserver.schema.correlation import MISSING, former_field, former_item, map_keys, same
 from footplate_local.apiserver.schema.paths import child, indexed, keyed
-from footplate_local.apiserver.schema.shaping import is_embedded
 
 JSON = dict[str, Any]
 NO_FIELD = "<nil>"
@@ -223,36 +221,3 @@ def _duplicates(value: list[Any], schema: JSON, path: str) -> Iterator[FieldErro
         if times == 1:  # each is reported once
             yield FieldError("FieldValueDuplicate", indexed(path, index), identity)
         seen[place] = (identity, times + 1)
-
-
-def embedded_errors(value: Any, schema: JSON, path: str = "") -> list[FieldError]:
-    """What is wrong with apiVersion and kind of embedded resources."""
-    found: list[FieldError] = []
-    if isinstance(value, dict):
-        if is_embedded(schema):
-            found += _type_meta_errors(value, path)
-        properties, additional = schema.get("properties") or {}, schema.get("additionalProperties")
-        for key, item in value.items():
-            if key in properties:
-                found += embedded_errors(item, properties[key], child(path, key))
-            elif isinstance(additional, dict):
-                found += embedded_errors(item, additional, keyed(path, key))
-    elif isinstance(value, list) and isinstance(items := schema.get("items"), dict):
-        found += [error for i, item in enumerate(value) for error in embedded_errors(item, items, indexed(path, i))]
-    return found
-
-
-def _type_meta_errors(value: JSON, path: str) -> Iterator[FieldError]:
-    for key in ("apiVersion", "kind"):
-        where, text = child(path, key), value.get(key)
-        if key not in value:
-            yield required(where)
-        elif not isinstance(text, str):
-            yield invalid_value(where, text, "must be a string")
-        elif not text:
-            yield invalid_value(where, text, "must not be empty")
-        elif key == "apiVersion" and text.count("/") > 1:
-            yield invalid_value(where, text, f"unexpected GroupVersion string: {text}")
-        elif key == "kind" and (problems := names.service_name(text.lower())):
-            sentence = "may have mixed case, but should otherwise match: " + ",".join(problems)
-            yield invalid_value(where, text, sentence)
