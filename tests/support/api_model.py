@@ -249,15 +249,16 @@ class Walk:
         else:
             assert status == 200, answer
             if not dry:
-                self._deleted(place, old)
+                self._deleted(place, old, self.newest)
 
     def delete_collection(self, place: Place) -> None:
         selector = self.random.choice(("x=1", "x=2,y"))
         status, answer = self._send("DELETE", collection(*place[:2]), labelSelector=selector)
         assert status == 200, answer
+        before = self.newest
         for other, old in list(self.objects.items()):
             if other[:2] == place[:2] and _matches(old, selector):
-                self._deleted(other, old)
+                self._deleted(other, old, before)
 
     # ------------------------------------------------------------------ reads
 
@@ -327,16 +328,17 @@ class Walk:
 
     def recover(self) -> None:
         """After a kill in the middle of a step: what was acknowledged is there, what was under way may be."""
+        newest = self.newest
         for kind in KINDS:
             status, answer = self._send("GET", collection(kind))
             assert status == 200, answer
-            assert int(answer["metadata"]["resourceVersion"]) >= self.newest
+            assert int(answer["metadata"]["resourceVersion"]) >= newest
             found = self._places(kind, answer)
             for place in found.keys() | self.expected(kind, "").keys():
                 now, before = found.get(place), self.objects.pop(place, None)
                 if now != before:
-                    assert place[1] == self.doing[1], place  # set_status is of a Thing whatever the kind
-                    assert now is None or now.version > self.newest, place
+                    assert place[1] == self.doing[1], (now, before)
+                    assert now is None or now.version > newest, place
                 if now is not None:
                     self.objects[place] = now
             self.newest = max(self.newest, int(answer["metadata"]["resourceVersion"]))
@@ -373,7 +375,7 @@ class Walk:
                 self.stale.setdefault(place, []).append(self.objects[place].version)
             self.objects[place] = wanted
 
-    def _deleted(self, place: Place, old: Modelled) -> None:
+    def _deleted(self, place: Place, old: Modelled, before: int) -> None:
         if not old.finalizers:
             self._gone(place)
         elif not old.deleting:
@@ -382,7 +384,9 @@ class Walk:
             wanted = copy.deepcopy(old)
             wanted.deleting = True
             wanted.generation += 1 if place[0] == "Thing" else 0
+            newest, self.newest = self.newest, before  # of several, the order is not ours to know
             self._written(place, wanted, answer)
+            self.newest = max(self.newest, newest)
 
     def _gone(self, place: Place) -> None:
         assert self._send("GET", self._path(place))[0] == 404

@@ -21,7 +21,7 @@ from footplate_local.apiserver.http import freshness, views
 from footplate_local.apiserver.http.negotiation import Accepted
 from footplate_local.apiserver.http.requests import Target
 from footplate_local.apiserver.selectors import Match
-from footplate_local.apiserver.storage.model import Change, HistoryGone, Storage, Stored, encode
+from footplate_local.apiserver.storage.model import Change, HistoryGone, Storage, Stored, at_version, encode
 
 JSON = dict[str, Any]
 BOOKMARK_SECONDS = 60.0
@@ -166,7 +166,7 @@ class Watch:
         if matches:
             self._send("MODIFIED" if matched else "ADDED", stored)
         elif matched and previous is not None:
-            self._send("DELETED", stored if change.type == "DELETED" else _at(previous, change.version))
+            self._send("DELETED", stored if change.type == "DELETED" else at_version(previous, change.version))
 
     def _concerns(self, stored: Stored) -> bool:
         target = self._target
@@ -190,9 +190,3 @@ class Watch:
         body = views.bookmark(self._target.kind, meta, self._accepted)
         self._pending.append(encode({"type": "BOOKMARK", "object": body}) + b"\n")
         self._wake.set()
-
-
-def _at(stored: Stored, version: int) -> Stored:
-    """A former state, with the resourceVersion of the change that it left by."""
-    obj = {**stored.object, "metadata": {**stored.object["metadata"], "resourceVersion": str(version)}}
-    return Stored(stored.key, version, obj, encode(obj))

@@ -21,14 +21,27 @@ class ObjectKey:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
 class Stored:
-    """One state of an object. `object` is shared by all readers and must not be changed."""
+    """One state of an object: `raw` is its JSON text, `object` is decoded when it is first asked for."""
 
-    key: ObjectKey
-    version: int
-    object: JSON
-    raw: bytes
+    __slots__ = ("_object", "key", "raw", "version")
+
+    def __init__(self, key: ObjectKey, version: int, obj: JSON | None, raw: bytes) -> None:
+        self.key = key
+        self.version = version
+        self.raw = raw
+        self._object = obj
+
+    @property
+    def object(self) -> JSON:
+        """Shared by all readers; it must not be changed."""
+        if self._object is None:
+            self._object = json.loads(self.raw)
+        return self._object
+
+    def shed(self) -> None:
+        """Keep the text alone, a sixth of the memory: this state is past and will hardly be asked for."""
+        self._object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +77,14 @@ class Storage(Protocol):
     def close(self) -> None: ...
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 def encode(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
+
+
+def at_version(stored: Stored, version: int) -> Stored:
+    """A state with the resourceVersion of the change that it left by."""
+    obj = {**stored.object, "metadata": {**stored.object["metadata"], "resourceVersion": str(version)}}
+    return Stored(stored.key, version, obj, encode(obj))
