@@ -50,7 +50,7 @@ def outcome(kind: ResourceType, old: JSON, deletion: Deletion, now: datetime) ->
     """Decide; nothing is changed. Raises StatusError 403 and 409."""
     if kind.resource in ("namespaces", DEFINITIONS):
         return _container(kind, old, deletion, now)
-    _check_preconditions(kind, old["metadata"], deletion)
+    check_preconditions(kind, old["metadata"], deletion)
     return _object(kind, old, deletion, now)
 
 
@@ -72,7 +72,8 @@ def _object(kind: ResourceType, old: JSON, deletion: Deletion, now: datetime) ->
     return Outcome(new, changed=True, gone=not waits and meta["deletionGracePeriodSeconds"] == 0)
 
 
-def _check_preconditions(kind: ResourceType, meta: JSON, deletion: Deletion) -> None:
+def check_preconditions(kind: ResourceType, meta: JSON, deletion: Deletion) -> None:
+    """Whether the object is the one that is meant. Raises StatusError 409."""
     for what, wanted, actual, why in (
         ("UID", deletion.uid, meta["uid"], "deleted and then recreated"),
         ("ResourceVersion", deletion.resource_version, meta["resourceVersion"], "modified"),

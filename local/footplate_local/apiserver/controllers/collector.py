@@ -85,7 +85,10 @@ class Collector:
         for owner in self._garbage.owners_of(stored):
             self._recheck(owner)
         if stored.key.namespace:
-            self._recheck(ObjectKey("namespaces", "", stored.key.namespace))
+            namespace = ObjectKey("namespaces", "", stored.key.namespace)
+            self._recheck(namespace)
+            if (stored.key.resource, stored.key.name) == ("serviceaccounts", "default"):
+                self._later(self._containers.give_account, namespace)
         kind = self._objects.registry.of_resource(stored.key.resource)
         if kind is not None and kind.custom:
             self._recheck(ObjectKey(DEFINITIONS, "", stored.key.resource))

@@ -14,7 +14,7 @@ from footplate_local.apiserver.deletion import Deletion
 from footplate_local.apiserver.kinds.definitions import CLEANUP_FINALIZER
 from footplate_local.apiserver.kinds.registry import ResourceType
 from footplate_local.apiserver.metadata import timestamp
-from footplate_local.apiserver.objects import Objects
+from footplate_local.apiserver.objects import Objects, Writing
 from footplate_local.apiserver.storage.model import ObjectKey, Stored
 
 JSON = dict[str, Any]
@@ -63,6 +63,15 @@ class Containers:
         if not left:
             self._finalize(key)
         return False
+
+    def give_account(self, key: ObjectKey) -> None:
+        """Give a namespace that stays its account `default` back (pkg/controller/serviceaccount)."""
+        namespace, kind = self._objects.storage.get(key), self._objects.registry.of_resource("serviceaccounts")
+        if namespace is None or "deletionTimestamp" in namespace.object["metadata"] or kind is None:
+            return
+        if self._objects.storage.get(kind.key(key.name, "default")) is None:
+            body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+            self._objects.create(kind, key.name, body, Writing(manager="footplate-apiserver"))
 
     def _delete(self, content: list[Found]) -> bool:
         """Delete some objects that are not being deleted yet; returns whether some remain for another step."""

@@ -22,9 +22,10 @@ from footplate_local.apiserver.errors import (
     method_not_allowed,
     unknown_path,
 )
-from footplate_local.apiserver.http import requests
+from footplate_local.apiserver.http import options, requests
 from footplate_local.apiserver.http.answers import answer
 from footplate_local.apiserver.kinds.registry import ResourceType
+from footplate_local.apiserver.patching import ownership
 
 JSON = dict[str, Any]
 _AUTHORIZATION, _AUTHENTICATION = "authorization.k8s.io", "authentication.k8s.io"
@@ -71,8 +72,12 @@ class Reviews:
             raise unknown_path()
         if request.method != "POST":
             raise method_not_allowed()
-        body = await requests.object_body(request)
-        return answer(self._review(kind, namespace, _decoded(kind, body)), 201)
+        review = _decoded(kind, await requests.object_body(request))
+        writing = options.writing(request.query, request.headers.get("User-Agent", ""), creating=True)
+        review.setdefault("metadata", {})
+        time = metadata.timestamp(self._now())
+        ownership.record_update(None, review, ownership.Writer(writing.manager, kind, lambda *_: kind, time))
+        return answer(self._review(kind, namespace, review), 201)
 
     def _review(self, kind: ResourceType, namespace: str | None, review: JSON) -> JSON:
         head = {"kind": kind.kind, "apiVersion": kind.api_version}

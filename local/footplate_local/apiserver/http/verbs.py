@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import copy
 import random
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from footplate_local.apiserver import errors, metadata, policies, scaling
+from footplate_local.apiserver.deletion import check_preconditions
 from footplate_local.apiserver.http import logs, negotiation, options, requests, views
 from footplate_local.apiserver.http.answers import answer, success
 from footplate_local.apiserver.http.reading import Reading
@@ -165,11 +167,16 @@ class ResourceApi:
     async def _evict(self, request: web.BaseRequest, target: Target) -> web.Response:
         """Delete a pod as its budget allows; here every budget allows it (registry/core/pod/storage/eviction.go)."""
         eviction = _object(await requests.body(request))
-        name = (eviction.get("metadata") or {}).get("name")
-        if name and name != target.name:
+        kind, namespace, name = target.kind, target.namespace or "", target.name
+        if (eviction.get("metadata") or {}).get("name", "") != name:
             raise errors.bad_request("name in URL does not match name in Eviction object")
         deletion = options.deletion(request.query, eviction.get("deleteOptions"))
-        self._objects.delete(target.kind, target.namespace or "", target.name, deletion)
+        pod = copy.deepcopy(self._objects.read(kind, namespace, name))
+        check_preconditions(kind, pod["metadata"], deletion)
+        if not deletion.dry_run:
+            pods.set_condition(pod, pods.EVICTED, metadata.timestamp(self._objects.now()))
+            self._objects.storage.put(kind.key(namespace, name), pod)
+        self._objects.delete(kind, namespace, name, replace(deletion, resource_version=None))
         return answer(success({}, code=201), 201)
 
     async def _scale(self, request: web.BaseRequest, target: Target) -> web.Response:

@@ -18,6 +18,13 @@ from footplate_local.apiserver.schema.quantity import parse_quantity
 from footplate_local.apiserver.storage.model import Storage
 
 JSON = dict[str, Any]
+EVICTED: JSON = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "EvictionByEvictionAPI",
+    "message": "Eviction API: evicting",
+}
+"""The condition of a pod that somebody evicts."""
 
 
 class PodStrategy(Strategy):
@@ -125,16 +132,19 @@ def grace_seconds(pod: JSON, asked: int | None) -> int:
 
 def bind(pod: JSON, binding: JSON, now: str) -> None:
     """Carry out a Binding on a pod: the node it shall run on. Raises 400 and 409 StatusErrors."""
-    target = binding.get("target") or {}
-    node = target.get("name")
-    if not node:
-        raise bad_request("binding.target.name is required")
+    asked, target = binding.get("metadata") or {}, binding.get("target") or {}
+    meta, spec = pod["metadata"], pod["spec"]
+    name, node = meta["name"], target.get("name")
+    if asked.get("name", "") != name:
+        raise bad_request("name in URL does not match name in Binding object")
     if target.get("kind", "Node") not in ("Node", ""):
         raise bad_request(f'target.kind: Unsupported value: "{target["kind"]}": supported values: "Node", "<empty>"')
-    meta, spec = pod["metadata"], pod["spec"]
-    name = meta["name"]
-    if (binding.get("metadata") or {}).get("name", name) not in (name, ""):
-        raise bad_request("name in URL does not match name in Binding object")
+    if not node:
+        raise bad_request("target.name: Required value")
+    for what, field in (("UID", "uid"), ("ResourceVersion", "resourceVersion")):
+        if asked.get(field) and asked[field] != meta[field]:
+            text = f"{what} in precondition: {asked[field]}, {what} in object meta: {meta[field]}"
+            raise conflict("", "pods", name, f"Precondition failed: {text}")
     if meta.get("deletionTimestamp"):
         raise conflict("", "pods/binding", name, f"pod {name} is being deleted, cannot be assigned to a host")
     if spec.get("nodeName"):
@@ -142,9 +152,18 @@ def bind(pod: JSON, binding: JSON, now: str) -> None:
     if spec.get("schedulingGates"):
         raise conflict("", "pods/binding", name, f"pod {name} has non-empty .spec.schedulingGates")
     spec["nodeName"] = node
-    added = (binding.get("metadata") or {}).get("annotations")
-    if added:
-        meta["annotations"] = {**meta.get("annotations", {}), **added}
+    if asked.get("annotations"):
+        meta["annotations"] = {**meta.get("annotations", {}), **asked["annotations"]}
+    set_condition(pod, {"type": "PodScheduled", "status": "True"}, now)
+
+
+def set_condition(pod: JSON, condition: JSON, now: str) -> None:
+    """Set a condition of a pod's status for its generation, in the place of one of its type (UpdatePodCondition)."""
     conditions = pod.setdefault("status", {}).setdefault("conditions", [])
-    conditions[:] = [item for item in conditions if item.get("type") != "PodScheduled"]
-    conditions.append({"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now})
+    new = {**condition, "observedGeneration": pod["metadata"].get("generation", 0), "lastProbeTime": None}
+    for index, old in enumerate(conditions):
+        if old["type"] == condition["type"]:
+            changed = old["status"] != condition["status"]
+            conditions[index] = {**new, "lastTransitionTime": now if changed else old.get("lastTransitionTime")}
+            return
+    conditions.append({**new, "lastTransitionTime": now})
