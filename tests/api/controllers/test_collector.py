@@ -123,7 +123,9 @@ def test_a_namespace_is_emptied_in_steps_and_pods_go_first(
     for number in range(5):
         created(api_server, f"{inside}/configmaps", config_map(f"c-{number}"))
     created(api_server, f"{inside}/pods", pod("p"))
-    created(api_server, f"{inside}/pods/p/binding", {"target": {"kind": "Node", "name": "n"}})
+    created(
+        api_server, f"{inside}/pods/p/binding", {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
+    )
     _delete(api_server, inside)
     eventually(lambda: "conditions" in read(api_server, inside)["status"])
     told = {item["type"]: item["message"] for item in read(api_server, inside)["status"]["conditions"]}
@@ -239,7 +241,9 @@ def test_a_pod_with_an_owner_keeps_its_grace_when_collected(api_server: ApiServe
 def test_a_bound_pod_is_not_bound_again(api_server: ApiServerInThread) -> None:
     created(api_server, PODS, pod("p"))
     _bind(api_server, "p")
-    status, answer = api_server.request("POST", f"{PODS}/p/binding", {"target": {"name": "other"}})
+    status, answer = api_server.request(
+        "POST", f"{PODS}/p/binding", {"metadata": {"name": "p"}, "target": {"name": "other"}}
+    )
     assert (status, answer["reason"]) == (409, "Conflict")
 
 

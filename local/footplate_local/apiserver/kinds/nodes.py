@@ -43,10 +43,21 @@ class NamespaceStrategy(Strategy):
                 text = "name is neither a standard finalizer name nor is it fully qualified"
                 problems.append(invalid_value(path, finalizer, text))
             found += problems
+        if subresource == "status":
+            found += _phase_errors(obj)
         return found
 
     def field_values(self, obj: JSON) -> dict[str, str]:
         return {"status.phase": obj.get("status", {}).get("phase", ""), "name": obj["metadata"].get("name", "")}
+
+
+def _phase_errors(namespace: JSON) -> Errors:
+    """A namespace is terminating exactly when it is being deleted (ValidateNamespaceStatusUpdate)."""
+    deleted = "deletionTimestamp" in namespace["metadata"]
+    wanted, phase = "Terminating" if deleted else "Active", namespace.get("status", {}).get("phase", "")
+    if phase != wanted:
+        text = f"may only be '{wanted}' if `deletionTimestamp` is {'not ' if deleted else ''}empty"
+        yield invalid_value("status.Phase", phase, text)
 
 
 class NodeStrategy(Strategy):
