@@ -91,7 +91,10 @@ class Place:
                     told = {
                         "observedGeneration": found["metadata"]["generation"],
                         **dict.fromkeys(counts, found["spec"]["replicas"]),
-                        "conditions": [{"type": "Available", "status": "True"}],
+                        "conditions": [
+                            {"type": "Available", "status": "True"},
+                            {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
+                        ],
                     }
                     self.server.request("PATCH", path + "/status", {"status": told}, MERGE)
 
