@@ -19,7 +19,7 @@ from footplate_local.apiserver.http import logs, negotiation, options, requests,
 from footplate_local.apiserver.http.answers import answer, success
 from footplate_local.apiserver.http.reading import Reading
 from footplate_local.apiserver.http.requests import Target
-from footplate_local.apiserver.kinds import pods
+from footplate_local.apiserver.kinds import builtin_schemas, pods, typed
 from footplate_local.apiserver.objects import Objects, Writing
 from footplate_local.apiserver.patching import patches
 from footplate_local.apiserver.patching.patches import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
@@ -155,7 +155,7 @@ class ResourceApi:
         return answer(views.many(kind, page.items, page.meta, accepted, self._objects.now()))
 
     async def _bind(self, request: web.BaseRequest, target: Target) -> web.Response:
-        binding = _object(await requests.body(request))
+        binding = _decoded(await requests.body(request), "", "v1", "Binding")
         writing = options.writing(request.query, _agent(request), creating=True)
         kind, namespace = target.kind, target.namespace or ""
         pod = copy.deepcopy(self._objects.read(kind, namespace, target.name))
@@ -166,9 +166,9 @@ class ResourceApi:
 
     async def _evict(self, request: web.BaseRequest, target: Target) -> web.Response:
         """Delete a pod as its budget allows; here every budget allows it (registry/core/pod/storage/eviction.go)."""
-        eviction = _object(await requests.body(request))
+        eviction = _decoded(await requests.body(request), "policy", "v1", "Eviction")
         kind, namespace, name = target.kind, target.namespace or "", target.name
-        if (eviction.get("metadata") or {}).get("name", "") != name:
+        if eviction["metadata"].get("name", "") != name:
             raise errors.bad_request("name in URL does not match name in Eviction object")
         deletion = options.deletion(request.query, eviction.get("deleteOptions"))
         pod = copy.deepcopy(self._objects.read(kind, namespace, name))
@@ -199,6 +199,14 @@ class ResourceApi:
             change = scaling.put(kind, body, writing)
         updated = self._objects.update(kind, namespace, name, change, writing, subresource="scale")
         return answer(scaling.of(kind, updated), warnings=writing.warnings)
+
+
+def _decoded(body: Any, group: str, version: str, kind: str) -> JSON:
+    """What is posted to a subresource, as an object of its kind. Raises 400."""
+    try:
+        return typed.decode(_object(body), builtin_schemas.schema_of(group, version, kind))[0]
+    except typed.Undecodable as error:
+        raise errors.undecodable(kind, version, str(error)) from error
 
 
 def _agent(request: web.BaseRequest) -> str:
