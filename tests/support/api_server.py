@@ -8,7 +8,7 @@ import http.client
 import json
 import ssl
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -134,6 +134,14 @@ class ApiServerInThread:
                     "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", document
                 )
                 assert status == 201, f"{file.name}: {answer}"
+
+    def on_its_loop(self, call: Callable[[], T]) -> T:
+        """Call a function where the server runs; what belongs to it must not be touched elsewhere."""
+
+        async def work() -> T:
+            return call()
+
+        return self._run(work())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         assert self._loop is not None, "the API server is not running"

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from api_objects import CONFIG_MAPS, MERGE, config_map, created, events, read
 from api_server import ApiServerInThread
+
+from footplate_local.apiserver.http.negotiation import Accepted
+from footplate_local.apiserver.http.requests import Target
+from footplate_local.apiserver.http.watches import Watch, WatchOptions
+from footplate_local.apiserver.kinds.builtins import builtin_types
+from footplate_local.apiserver.kinds.definitions import DefinitionStrategy
+from footplate_local.apiserver.kinds.registry import Registry
+from footplate_local.apiserver.storage.sqlite import SqliteStorage
 
 
 @pytest.fixture
@@ -99,3 +110,44 @@ def test_dropped_watches_end_and_nothing_is_lost_when_they_resume(api_server: Ap
     version = seen["object"]["metadata"]["resourceVersion"]
     with api_server.open("GET", f"{CONFIG_MAPS}?watch=true&resourceVersion={version}&timeoutSeconds=1") as response:
         assert [_shape(event) for event in events(response)] == [("ADDED", "b")]
+
+
+class Stuck:
+    """A response whose client reads only when it is allowed to."""
+
+    def __init__(self) -> None:
+        self.reads = asyncio.Event()
+        self.written: list[bytes] = []
+
+    async def prepare(self, request: Any) -> None: ...
+
+    async def write(self, data: bytes) -> None:
+        await self.reads.wait()
+        self.written.append(data)
+
+
+@pytest.mark.parametrize(("size", "count"), [(10, 12_000), (1_000_000, 40)], ids=["many", "large"])
+async def test_a_client_that_does_not_read_is_cut_off_and_can_resume(tmp_path: Path, size: int, count: int) -> None:
+    storage = SqliteStorage(tmp_path / "cluster.db", history=2 * count)
+    kind = Registry(builtin_types(DefinitionStrategy())).find("", "v1", "configmaps")
+    assert kind is not None
+    since = storage.version
+    options = WatchOptions(version=since, matches=None, timeout=60, bookmarks=True, send_initial=False)
+    watch = Watch(storage, Target(kind, None), options, Accepted(), lambda: datetime.now(UTC))
+    response: Any = Stuck()
+    serving = asyncio.create_task(watch.serve(cast(Any, None), response))
+    await asyncio.sleep(0)
+    versions = []
+    for number in range(count):
+        obj = {"metadata": {"name": f"c-{number}"}, "data": {"pad": "x" * size}}
+        versions.append(storage.put(kind.key("default", f"c-{number}"), obj).version)
+        if number % 10 == 0:
+            await asyncio.sleep(0)
+    response.reads.set()
+    await asyncio.wait_for(serving, 10)
+    seen = [
+        int(json.loads(line)["object"]["metadata"]["resourceVersion"]) for line in b"".join(response.written).split()
+    ]
+    assert 0 < len(seen) < count
+    assert seen == versions[: len(seen)]
+    storage.close()

@@ -82,3 +82,20 @@ def test_a_home_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["token", "kubeconfig", "run/apiserver.pem"])
 def test_secrets_are_for_their_owner_alone(api_server: ApiServerInThread, name: str) -> None:
     assert (api_server.home / name).stat().st_mode & 0o077 == 0
+
+
+def test_a_full_disk_is_told_and_the_server_goes_on_when_there_is_room(api_server: ApiServerInThread) -> None:
+    def limit(pages: int) -> None:
+        connection = api_server.server._storage._database._connection
+        api_server.on_its_loop(lambda: connection.execute(f"PRAGMA max_page_count={pages}").fetchall())
+
+    before = created(api_server, CONFIG_MAPS, config_map("before"))
+    limit(1)  # SQLite takes what there is already
+    large = config_map("large", {"pad": "x" * 500_000})
+    status, answer = api_server.request("POST", CONFIG_MAPS, large)
+    assert (status, answer["reason"]) == (500, "InternalError")
+    assert answer["message"] == "Internal error occurred: database or disk is full"
+    assert read(api_server, f"{CONFIG_MAPS}/before") == before
+    assert api_server.request("GET", f"{CONFIG_MAPS}/large")[0] == 404
+    limit(1_000_000)
+    created(api_server, CONFIG_MAPS, large)

@@ -28,6 +28,7 @@ from footplate_local.apiserver.kinds.registry import Registry
 JSON = dict[str, Any]
 _LOG = logging.getLogger(__name__)
 REMEMBERED_REQUESTS = 20_000
+_REMEMBERED_CHARACTERS = 1000
 _PATHS = [
     "/api",
     "/api/v1",
@@ -88,8 +89,8 @@ class Handler:
         return drop(request)
 
     def _record(self, request: web.BaseRequest, status: int) -> None:
-        agent = request.headers.get("User-Agent", "")
-        self.requests.append(Request(request.method, request.path_qs, agent, status))
+        agent = request.headers.get("User-Agent", "")[:_REMEMBERED_CHARACTERS]
+        self.requests.append(Request(request.method, request.path_qs[:_REMEMBERED_CHARACTERS], agent, status))
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         parts = request.path.strip("/").split("/")

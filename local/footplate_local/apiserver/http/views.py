@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -72,7 +73,8 @@ def many(kind: ResourceType, found: Sequence[Stored], meta: JSON, accepted: Acce
         rows = [_raw(kind, item) for item in found]
     else:
         head = {"kind": kind.list_name, "apiVersion": kind.api_version, "metadata": meta}
-        rows = [_without_type(kind, item) for item in found]
+        start = encode({"apiVersion": kind.api_version, "kind": kind.kind})[:-1] + b","
+        rows = [_without_type(kind, item, start) for item in found]
     return encode(head)[:-1] + b',"items":[' + b",".join(rows) + b"]}"
 
 
@@ -90,9 +92,9 @@ def bookmark(kind: ResourceType, meta: JSON, accepted: Accepted) -> JSON:
     return empty if kind.custom else kind.decode(empty)[0]  # built-in kinds have fields that are shown all the same
 
 
-def _without_type(kind: ResourceType, item: Stored) -> bytes:
+def _without_type(kind: ResourceType, item: Stored, start: bytes) -> bytes:
+    """An item without its type, which stands at the `start` of nearly all."""
     shown = kind.shown(item.object)
-    start = encode({"apiVersion": kind.api_version, "kind": kind.kind})[:-1] + b","
     if shown is item.object and item.raw.startswith(start):  # as nearly all are stored: no need to encode again
         return b"{" + item.raw[len(start) :]
     return encode({key: value for key, value in shown.items() if key not in ("apiVersion", "kind")})
@@ -108,4 +110,10 @@ def event(
 ) -> bytes:
     """A line of a watch."""
     body = encode(one(kind, item.object, accepted, now, headers=first)) if accepted.form else _raw(kind, item)
+    return _line(change_type, body)
+
+
+@functools.lru_cache(maxsize=8)
+def _line(change_type: str, body: bytes) -> bytes:
+    """One line for all watches that are told of a change: they wait for slow clients without copies of their own."""
     return b'{"type":"%s","object":%s}\n' % (change_type.encode(), body)

@@ -27,6 +27,9 @@ JSON = dict[str, Any]
 BOOKMARK_SECONDS = 60.0
 LAST_BOOKMARK_SECONDS = 2.0
 LONGEST_BACKLOG = 10_000
+LARGEST_BACKLOG = 16 << 20
+"""Changes, and their bytes, that wait for a client that does not read."""
+_PIECE = 256 << 10
 FAREWELL_SECONDS = 5.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
@@ -59,6 +62,7 @@ class Watch:
         self._accepted = accepted
         self._now = now
         self._pending: deque[bytes] = deque()
+        self._backlog = 0  # bytes of the changes in it
         self._wake = asyncio.Event()
         self._first = True
         self._overflow = False
@@ -124,17 +128,19 @@ class Watch:
         self._closed = True
 
     async def _stream(self, response: web.StreamResponse) -> None:
-        bookmark_at = self._next_bookmark()
-        while not self._closed and not self._overflow:
-            await self._flush(response)
-            self._wake.clear()
-            try:
-                async with asyncio.timeout_at(bookmark_at):
-                    await self._wake.wait()
-            except TimeoutError:
-                if self._options.bookmarks:
-                    self._bookmark()
-                bookmark_at = self._next_bookmark()
+        loop = asyncio.get_running_loop()
+        timer = loop.call_at(self._next_bookmark(), self._wake.set)
+        try:
+            while not self._closed and not self._overflow:
+                self._wake.clear()  # first: what happens while a slow client is written to is seen below
+                await self._flush(response)
+                await self._wake.wait()
+                if loop.time() >= timer.when():
+                    if self._options.bookmarks:
+                        self._bookmark()
+                    timer = loop.call_at(self._next_bookmark(), self._wake.set)
+        finally:
+            timer.cancel()
 
     def _next_bookmark(self) -> float:
         """Every minute, and once shortly before the end, so that a client that resumes has little to catch up with."""
@@ -143,10 +149,14 @@ class Watch:
         return min(now + BOOKMARK_SECONDS, last) if now < last else self._ends + BOOKMARK_SECONDS
 
     async def _flush(self, response: web.StreamResponse) -> None:
+        """Write what waits, in pieces: lines are shared by all watches, their copies are not."""
         while self._pending:
-            lines = b"".join(self._pending)
-            self._pending.clear()
-            await response.write(lines)
+            lines, size = [], 0
+            while self._pending and size < _PIECE:
+                lines.append(self._pending.popleft())
+                size += len(lines[-1])
+            self._backlog = max(0, self._backlog - size)
+            await response.write(b"".join(lines))
 
     def _on_change(self, change: Change) -> None:
         stored, previous = change.stored, change.previous
@@ -154,10 +164,11 @@ class Watch:
             return
         if change.version <= self._sent_up_to:  # the past of a version that is still to come
             return
-        if len(self._pending) > LONGEST_BACKLOG:  # a client that does not read: it lists again later
+        if len(self._pending) > LONGEST_BACKLOG or self._backlog > LARGEST_BACKLOG:  # it resumes, or lists again, later
             self._overflow = True
             self._wake.set()
             return
+        self._backlog += len(stored.raw)
         if self._options.matches is None:
             self._send(change.type, stored)
             return
