@@ -138,6 +138,8 @@ def _count(meta: JSON) -> None:
 def _finalizers(kind: ResourceType, meta: JSON, propagation: str) -> list[str]:
     """The finalizers with those of the garbage collector as the delete asks for them; unasked they stay."""
     old = list(meta.get("finalizers", ()))
+    if not propagation and policies.orphans_by_default(kind) and FOREGROUND not in old:
+        propagation = "Orphan"
     if not propagation or not policies.collects_dependents(kind):
         return old
     new = [item for item in old if item not in (FOREGROUND, ORPHAN)]

@@ -39,6 +39,7 @@ _ANSWERED_WITH_DELETED = {
     "serviceaccounts",
     "services",
 }
+_ORPHANS = {"jobs.batch", "replicationcontrollers"}
 _METADATA_CHECKED_ONCE = {"leases.coordination.k8s.io"}
 
 
@@ -81,3 +82,18 @@ def metadata_rules(kind: ResourceType) -> MetadataRules:
 def collects_dependents(kind: ResourceType) -> bool:
     """Whether a delete may leave it to the garbage collector to finish: finalizers `orphan`, `foregroundDeletion`."""
     return kind.resource != "events"
+
+
+def orphans_by_default(kind: ResourceType) -> bool:
+    """Whether a delete that does not say what becomes of the dependents leaves them."""
+    return kind.resource in _ORPHANS
+
+
+def deletion_warnings(kind: ResourceType, propagation: str) -> list[str]:
+    """What a client is told that deletes without saying what becomes of the dependents (registry/batch/job/storage)."""
+    if propagation or kind.resource != "jobs.batch":
+        return []
+    return [
+        "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them "
+        "or set propagationPolicy=Orphan to suppress this warning"
+    ]

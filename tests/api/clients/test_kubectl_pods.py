@@ -80,7 +80,11 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory, node: Node) -> Iterator[Ku
             made["metadata"]["labels"] = {"app": "waiting" if name == "waiting" else "both"}
             created(kubectl.server, PODS, made)
         for name in ("x", "y"):
-            created(kubectl.server, f"{PODS}/{name}/binding", {"target": {"kind": "Node", "name": "n"}})
+            created(
+                kubectl.server,
+                f"{PODS}/{name}/binding",
+                {"metadata": {"name": name}, "target": {"kind": "Node", "name": "n"}},
+            )
         yield kubectl
 
 

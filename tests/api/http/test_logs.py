@@ -72,7 +72,7 @@ def cluster(api_server: ApiServerInThread, kubelet: Kubelet) -> ApiServerInThrea
     }
     created(api_server, "/api/v1/nodes", node)
     created(api_server, PODS, pod("p"))
-    created(api_server, f"{PODS}/p/binding", {"target": {"kind": "Node", "name": "n"}})
+    created(api_server, f"{PODS}/p/binding", {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}})
     return api_server
 
 
@@ -124,7 +124,7 @@ def test_a_client_that_leaves_ends_the_nodes_stream_too(cluster: ApiServerInThre
 def test_no_log(cluster: ApiServerInThread, path: str, status: int, text: str) -> None:
     created(cluster, PODS, pod("q"))
     created(cluster, PODS, pod("two", containers=[{"name": name, "image": "i"} for name in ("a", "broken")]))
-    created(cluster, f"{PODS}/two/binding", {"target": {"kind": "Node", "name": "n"}})
+    created(cluster, f"{PODS}/two/binding", {"metadata": {"name": "two"}, "target": {"kind": "Node", "name": "n"}})
     code, answer = cluster.request("GET", path)
     assert code == status
     assert text in answer["message"]

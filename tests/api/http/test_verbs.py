@@ -23,6 +23,8 @@ from api_server import ApiServerInThread
 
 from footplate_local.apiserver.http.requests import LARGEST_BODY
 
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+
 
 def _warnings(response: http.client.HTTPResponse) -> list[str]:
     return [value for name, value in response.getheaders() if name == "Warning"]
@@ -69,12 +71,24 @@ def test_finalizers_without_a_domain_are_warned_of(api_server: ApiServerInThread
         assert _warnings(response) == []
 
 
+@pytest.mark.parametrize(("query", "warned"), [("", True), ("?propagationPolicy=Orphan", False)])
+def test_who_deletes_a_job_is_warned_of_the_pods_that_stay(
+    api_server: ApiServerInThread, query: str, warned: bool
+) -> None:
+    container = {"name": "main", "image": "i:1"}
+    spec = {"suspend": True, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}
+    created(api_server, JOBS, {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": spec})
+    with api_server.open("DELETE", f"{JOBS}/j{query}") as response:
+        response.read()
+        assert ["child pods are preserved by default" in text for text in _warnings(response)] == [True] * warned
+
+
 @pytest.mark.parametrize(("grace", "types"), [(0, ["MODIFIED", "DELETED"]), (3, ["MODIFIED"])])
 def test_watchers_see_that_a_pod_is_deleted_before_it_is_gone(
     api_server: ApiServerInThread, grace: int, types: list[str]
 ) -> None:
     created(api_server, PODS, pod("p"))
-    created(api_server, f"{PODS}/p/binding", {"target": {"kind": "Node", "name": "n"}})
+    created(api_server, f"{PODS}/p/binding", {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}})
     version = api_server.request("GET", PODS)[1]["metadata"]["resourceVersion"]
     api_server.request("DELETE", f"{PODS}/p", {"gracePeriodSeconds": grace})
     with api_server.open("GET", f"{PODS}?watch=true&resourceVersion={version}&timeoutSeconds=1") as response:
@@ -85,7 +99,7 @@ def test_watchers_see_that_a_pod_is_deleted_before_it_is_gone(
 
 def test_a_negative_grace_is_the_shortest(api_server: ApiServerInThread) -> None:
     created(api_server, PODS, pod("p"))
-    created(api_server, f"{PODS}/p/binding", {"target": {"kind": "Node", "name": "n"}})
+    created(api_server, f"{PODS}/p/binding", {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}})
     answer = api_server.request("DELETE", f"{PODS}/p?gracePeriodSeconds=-5")[1]
     assert answer["metadata"]["deletionGracePeriodSeconds"] == 1
 

@@ -48,6 +48,8 @@ SPECS: list[tuple[JSON, list[tuple[str, str]]]] = [
     ({"dnsPolicy": "Own"}, [(UNSUPPORTED, "dnsPolicy")]),
     ({"dnsPolicy": "None"}, [(REQUIRED, "dnsConfig")]),
     ({"hostname": "A"}, [(INVALID, "hostname")]),
+    ({"os": {"name": "plan9"}}, [(UNSUPPORTED, "os")]),
+    ({"os": {"name": ""}}, [(REQUIRED, "os.name")]),
     ({"subdomain": "a.b"}, [(INVALID, "subdomain")]),
     ({"nodeName": "Big"}, [(INVALID, "nodeName")]),
     ({"nodeSelector": {"a b": "c"}}, [(INVALID, "nodeSelector")]),
@@ -196,6 +198,9 @@ def test_quantities_that_cannot_be_read_are_no_pod_at_all(server: ApiServerInThr
         ({"serviceAccountName": "nobody"},
          'error looking up service account default/nobody: serviceaccount "nobody" not found'),
         ({"priorityClassName": "nothing"}, "no PriorityClass with name nothing was found"),
+        ({"runtimeClassName": "nothing"}, 'pod rejected: RuntimeClass "nothing" not found'),
+        ({"overhead": {"cpu": "1"}},
+         "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"),
         ({"priority": 5}, "the integer value of priority (5) must not be provided in pod spec; priority admission "
                           "controller computed 0 from the given PriorityClass name"),
     ],
@@ -204,6 +209,23 @@ def test_what_admission_turns_away(server: ApiServerInThread, spec: JSON, why: s
     status, answer = server.request("POST", PODS, pod("wrong", **spec))
     assert (status, answer["reason"], answer["details"]) == (403, "Forbidden", {"name": "wrong", "kind": "pods"})
     assert answer["message"] == f'pods "wrong" is forbidden: {why}'
+
+
+def test_a_runtime_class_adds_what_it_takes_and_where_it_is(server: ApiServerInThread) -> None:
+    runtime = {
+        "metadata": {"name": "boxed"},
+        "handler": "boxed",
+        "overhead": {"podFixed": {"memory": "64Mi"}},
+        "scheduling": {"nodeSelector": {"boxes": "yes"}, "tolerations": [{"key": "boxes", "operator": "Exists"}]},
+    }
+    created(server, "/apis/node.k8s.io/v1/runtimeclasses", runtime)
+    spec = created(server, PODS, pod("boxed", runtimeClassName="boxed", nodeSelector={"a": "b"}))["spec"]
+    assert spec["overhead"] == {"memory": "64Mi"}
+    assert spec["nodeSelector"] == {"a": "b", "boxes": "yes"}
+    assert {"key": "boxes", "operator": "Exists"} in spec["tolerations"]
+    for wrong in ({"nodeSelector": {"boxes": "no"}}, {"overhead": {"memory": "1Gi"}}):
+        status, answer = server.request("POST", PODS, pod("wrong", runtimeClassName="boxed", **wrong))
+        assert (status, answer["reason"]) == (403, "Forbidden")
 
 
 # a change of the spec of a pod that runs, what is wrong with it below `spec`

@@ -134,10 +134,11 @@ class ResourceApi:
         deletion = options.deletion(request.query, await requests.body(request))
         obj, gone = self._objects.delete(kind, target.namespace or "", target.name, deletion)
         status = 202 if deletion.told_to_cascade and not gone else 200
+        warnings = policies.deletion_warnings(kind, deletion.propagation)
         if gone and not policies.answers_with_deleted(kind):
             details = errors.object_details(kind.group, kind.plural, target.name)
-            return answer(success({**details, "uid": obj["metadata"]["uid"]}), status)
-        return answer(views.one(kind, obj, accepted, self._objects.now()), status)
+            return answer(success({**details, "uid": obj["metadata"]["uid"]}), status, warnings=warnings)
+        return answer(views.one(kind, obj, accepted, self._objects.now()), status, warnings=warnings)
 
     async def _delete_collection(self, request: web.BaseRequest, target: Target) -> web.Response:
         """Delete what a list of the same query shows, and answer with that list."""
@@ -152,7 +153,8 @@ class ResourceApi:
             except errors.StatusError as error:
                 if error.code != 404:  # gone meanwhile: as it should be
                     raise
-        return answer(views.many(kind, page.items, page.meta, accepted, self._objects.now()))
+        warnings = policies.deletion_warnings(kind, deletion.propagation)
+        return answer(views.many(kind, page.items, page.meta, accepted, self._objects.now()), warnings=warnings)
 
     async def _bind(self, request: web.BaseRequest, target: Target) -> web.Response:
         binding = _decoded(await requests.body(request), "", "v1", "Binding")

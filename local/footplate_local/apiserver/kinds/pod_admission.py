@@ -1,8 +1,8 @@
 """What a cluster's admission adds to new pods, and which it turns away.
 
-Source: kubernetes plugin/pkg/admission (serviceaccount, priority, defaulttolerationseconds). The volume with a token
-of the service account, which a cluster mounts into every container, is left out: the embedded cluster gives no tokens
-to pods. LimitRanges and ResourceQuotas are stored, not enforced.
+Source: kubernetes plugin/pkg/admission (serviceaccount, priority, runtimeclass, defaulttolerationseconds). The volume
+with a token of the service account, which a cluster mounts into every container, is left out: the embedded cluster
+gives no tokens to pods. LimitRanges and ResourceQuotas are stored, not enforced.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ JSON = dict[str, Any]
 _PREEMPT = "PreemptLowerPriority"
 _UNREACHABLE_SECONDS = 300
 PRIORITY_CLASSES = "priorityclasses.scheduling.k8s.io"
+_RUNTIME_CLASSES = "runtimeclasses.node.k8s.io"
 
 
 def admit(pod: JSON, storage: Storage) -> None:
     """Fill in a new pod. Raises StatusError 403 for what it names and the cluster does not have."""
     _service_account(pod, storage)
     _priority(pod, storage)
+    _runtime_class(pod, storage)
     tolerate(pod["spec"])
 
 
@@ -79,6 +81,30 @@ def _default_class(storage: Storage) -> JSON | None:
     """The class of pods that name none; of several the one with the lowest value."""
     defaults = [item.object for item in storage.listing(PRIORITY_CLASSES) if item.object.get("globalDefault")]
     return min(defaults, key=lambda item: item["value"], default=None)
+
+
+def _runtime_class(pod: JSON, storage: Storage) -> None:
+    """What the pod's RuntimeClass adds: resources that it takes itself, nodes that have it."""
+    spec, name = pod["spec"], pod["spec"].get("runtimeClassName")
+    stored = storage.get(ObjectKey(_RUNTIME_CLASSES, "", name)) if name else None
+    if name and stored is None:
+        raise _refused(pod, f'pod rejected: RuntimeClass "{name}" not found')
+    chosen: JSON = stored.object if stored is not None else {}
+    overhead = (chosen.get("overhead") or {}).get("podFixed")
+    if not overhead and spec.get("overhead"):
+        raise _refused(pod, "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
+    if overhead and spec.setdefault("overhead", dict(overhead)) != overhead:
+        raise _refused(pod, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
+    scheduling = chosen.get("scheduling") or {}
+    selector, own = scheduling.get("nodeSelector") or {}, spec.get("nodeSelector") or {}
+    for key in sorted(selector.keys() & own.keys()):
+        if selector[key] != own[key]:
+            raise _refused(pod, f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {selector[key]}")
+    if selector:
+        spec["nodeSelector"] = {**own, **selector}
+    new = [item for item in scheduling.get("tolerations") or () if item not in spec.get("tolerations", ())]
+    if new:
+        spec["tolerations"] = [*spec.get("tolerations", ()), *(dict(item) for item in new)]
 
 
 def tolerate(spec: JSON) -> None:

@@ -131,6 +131,9 @@ def _names(spec: JSON, path: str) -> Errors:
     for part in ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"):
         if spec.get(part):
             yield from checks.by(names.subdomain, spec[part], f"{path}.{part}")
+    if "os" in spec:
+        system = spec["os"].get("name")
+        yield from checks.one_of(system, ("linux", "windows"), f"{path}.os" if system else f"{path}.os.name")
     for part in ("hostname", "subdomain"):
         if spec.get(part):
             yield from checks.by(names.dns_label, spec[part], f"{path}.{part}")
