@@ -100,6 +100,7 @@ def made() -> list[Draft]:
         "nodeSelector": {"a": "b"}, "tolerations": [{"key": "a", "operator": "Exists"}],
         "terminationGracePeriodSeconds": 5,
     }  # fmt: skip
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container], "restartPolicy": "Never"}}
     about = {"apiVersion": "v1", "kind": "Pod", "name": "made", "namespace": "default"}
     schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {
         "n": {"type": "integer", "minimum": 0, "default": 1}, "s": {"type": "string", "pattern": "^a", "maxLength": 5},
@@ -144,6 +145,14 @@ def made() -> list[Draft]:
         ("apiextensions.k8s.io/v1", "CustomResourceDefinition", crds,
          {"metadata": {"name": "fuzzes.example.com"},
           "spec": {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}}),
+        ("apps/v1", "Deployment", _collection("apps/v1", "deployments"),
+         {"spec": {"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": template}}),
+        ("batch/v1", "Job", _collection("batch/v1", "jobs"),
+         {"spec": {"template": template, "completions": 2, "backoffLimit": 1, "completionMode": "Indexed"}}),
+        ("rbac.authorization.k8s.io/v1", "Role", _collection("rbac.authorization.k8s.io/v1", "roles"),
+         {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}),
+        ("v1", "PersistentVolumeClaim", _collection("v1", "persistentvolumeclaims"),
+         {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}),
         ("example.com/v1", "Fuzz", _collection("example.com/v1", "fuzzes"), {"spec": thing}),
         ("authorization.k8s.io/v1", "SelfSubjectAccessReview", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
          {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}),
