@@ -106,7 +106,7 @@ def test_delete_pods_with_and_without_grace(kubectl: Kubectl) -> None:
     path = f"/api/v1/namespaces/{kubectl.namespace}/pods"
     for name in ("p", "q"):
         created(kubectl.server, path, pod(name))
-        binding = {"target": {"kind": "Node", "name": "n"}}
+        binding = {"metadata": {"name": name}, "target": {"kind": "Node", "name": "n"}}
         assert kubectl.server.request("POST", f"{path}/{name}/binding", binding)[0] == 201
     kubectl("delete", "pod", "p", "--wait=false", "--grace-period=7")
     dying = json.loads(kubectl("get", "pod", "p", "-o", "json"))["metadata"]
