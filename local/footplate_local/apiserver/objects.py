@@ -85,8 +85,7 @@ class Objects:
         kind.strategy.admit(obj, None, self.storage)
         metadata.tidy(meta)
         self._validate(kind, obj, None, "")
-        if kind.custom:
-            writing.warnings += metadata.finalizer_warnings(meta, None)
+        writing.warnings += kind.strategy.warnings(obj, None)
         if not writing.dry_run and meta.pop("resourceVersion", "").isdigit():
             # kube-apiserver answers 500 here; what can never succeed is a fault of the request
             raise errors.bad_request("resourceVersion should not be set on objects to be created")
@@ -176,8 +175,7 @@ class Objects:
             new["metadata"]["managedFields"] = applied
         metadata.tidy(new["metadata"])
         self._validate(kind, new, old, subresource)
-        if kind.custom:
-            writing.warnings += metadata.finalizer_warnings(new["metadata"], old["metadata"])
+        writing.warnings += kind.strategy.warnings(new, old)
         if kind.strategy.counts_generation and _content(kind, new, subresource) != _content(kind, old, subresource):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         if asked is not _APPLIED:

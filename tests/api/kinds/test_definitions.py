@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_objects import DEFINITIONS, MERGE, created, definition, gone, read
+from api_objects import DEFINITIONS, MERGE, created, definition, eventually, gone, read
 from api_server import ApiServerInThread
 
 JSON = dict[str, Any]
@@ -341,6 +341,61 @@ def test_a_version_that_was_stored_must_stay(api_server: ApiServerInThread) -> N
     assert (status, answer["details"]["causes"][0]["field"]) == (422, "status.storedVersions[0]")
     assert api_server.request("PATCH", f"{path}/status", {"status": {"storedVersions": ["v2"]}}, MERGE)[0] == 200
     assert api_server.request("PATCH", path, {"spec": {"versions": moved[1:]}}, MERGE)[0] == 200
+
+
+def _warnings(server: ApiServerInThread, method: str, path: str, body: JSON | None = None) -> list[str]:
+    with server.open(method, path, body, MERGE if method == "PATCH" else None) as response:
+        return [value for name, value in response.getheaders() if name == "Warning"]
+
+
+@pytest.mark.parametrize(
+    ("says", "warning"),
+    [
+        ({}, "test.example.com/v1beta1 Thing is deprecated; use test.example.com/v1 Thing"),
+        ({"deprecationWarning": "go away"}, "go away"),
+    ],
+)
+def test_every_answer_of_a_deprecated_version_says_so(api_server: ApiServerInThread, says: JSON, warning: str) -> None:
+    body = definition(SCHEMA)
+    (first,) = body["spec"]["versions"]
+    old = {**first, "name": "v1beta1", "storage": False, "deprecated": True, **says}
+    body["spec"]["versions"] += [old, {**first, "name": "v1alpha1", "storage": False}]
+    created(api_server, DEFINITIONS, body)
+    things = "/apis/test.example.com/{}/namespaces/default/things"
+    for method, path in (("GET", ""), ("GET", "/missing"), ("GET", "?watch=true&timeoutSeconds=1"), ("DELETE", "")):
+        assert _warnings(api_server, method, things.format("v1beta1") + path) == [f'299 - "{warning}"']
+        assert _warnings(api_server, method, things.format("v1") + path) == []
+
+
+def test_the_oldest_deprecated_version_has_nothing_better(api_server: ApiServerInThread) -> None:
+    body = definition(SCHEMA)
+    body["spec"]["versions"][0]["deprecated"] = True
+    created(api_server, DEFINITIONS, body)
+    things = "/apis/test.example.com/v1/namespaces/default/things"
+    assert _warnings(api_server, "GET", things) == ['299 - "test.example.com/v1 Thing is deprecated"']
+
+
+def test_formats_that_nobody_checks_are_told_once(api_server: ApiServerInThread) -> None:
+    texts = {"a": {"type": "string", "format": "fancy"}, "b": {"type": "string", "format": "date-time"}}
+    schema = {"type": "object", "properties": {**texts, "c": {"type": "integer", "format": "int32"}}}
+    body = definition(schema)
+    assert _warnings(api_server, "POST", DEFINITIONS, body) == ['299 - "unrecognized format \\"fancy\\""']
+    path = f"{DEFINITIONS}/things.test.example.com"
+    assert _warnings(api_server, "PATCH", path, {"metadata": {"labels": {"a": "b"}}}) == []
+
+
+def test_objects_of_a_version_that_is_not_served_go_with_their_definition(api_server: ApiServerInThread) -> None:
+    body = definition(SCHEMA)
+    path, things = f"{DEFINITIONS}/things.test.example.com", "/apis/test.example.com/v1/namespaces/default/things"
+    created(api_server, DEFINITIONS, body)
+    created(api_server, things, {"apiVersion": "test.example.com/v1", "kind": "Thing", "metadata": {"name": "a"}})
+    hidden = [{**body["spec"]["versions"][0], "served": False}]
+    assert api_server.request("PATCH", path, {"spec": {"versions": hidden}}, MERGE)[0] == 200
+    assert api_server.request("GET", things)[0] == 404
+    assert api_server.request("DELETE", path)[0] == 200
+    eventually(lambda: api_server.request("GET", path)[0] == 404)
+    created(api_server, DEFINITIONS, body)
+    assert read(api_server, things)["items"] == []
 
 
 def test_a_kind_waits_for_its_name(api_server: ApiServerInThread) -> None:

@@ -76,3 +76,27 @@ def test_a_rule_that_cannot_be_evaluated_refuses_and_says_why() -> None:
 def test_a_rule_that_does_not_compile_is_named() -> None:
     with pytest.raises(BadExpression, match="Syntax error"):
         Rules({"type": "object", "x-kubernetes-validations": [{"rule": "self.("}]})
+
+
+_SET: dict[str, Any] = {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}}
+_ITEM = {"type": "object", "properties": {"k": {"type": "string"}, "v": _SET}}
+_MAP = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"], "items": _ITEM}
+
+
+@pytest.mark.parametrize(
+    ("schema", "old", "new", "equal"),
+    [
+        (_SET, ["a", "b"], ["b", "a"], True),
+        (_SET, ["a", "b"], ["b"], False),
+        (_SET, ["a", "b"], ["b", "c"], False),
+        (_MAP, [{"k": "1"}, {"k": "2"}], [{"k": "2"}, {"k": "1"}], True),
+        (_MAP, [{"k": "1", "v": ["a", "b"]}], [{"k": "1", "v": ["b", "a"]}], True),
+        (_MAP, [{"k": "1", "v": ["a"]}], [{"k": "1", "v": ["b"]}], False),
+        ({**_SET, "x-kubernetes-list-type": "atomic"}, ["a", "b"], ["b", "a"], False),
+    ],
+)
+def test_sets_and_maps_are_equal_to_their_former_state_in_any_order(
+    schema: dict[str, Any], old: Any, new: Any, equal: bool
+) -> None:
+    whole = {"type": "object", "properties": {"x": schema}, "x-kubernetes-validations": [{"rule": "self == oldSelf"}]}
+    assert (Rules(whole).check({"x": new}, {"x": old}) == []) is equal

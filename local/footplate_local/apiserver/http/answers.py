@@ -13,14 +13,19 @@ JSON = dict[str, Any]
 
 
 def answer(body: Any, status: int = 200, warnings: Sequence[str] = ()) -> web.Response:
-    """A JSON answer of a value or of text that is encoded already; kubectl prints `warnings` (RFC 7234 headers)."""
+    """A JSON answer of a value or of text that is encoded already; kubectl prints `warnings`."""
     raw = body if isinstance(body, bytes) else encode(body)
     response = web.Response(body=raw, status=status, content_type="application/json")
     for text in warnings:
-        printable = "".join(character for character in text if character.isprintable())
-        quoted = printable.replace("\\", "\\\\").replace('"', '\\"')
-        response.headers.add("Warning", f'299 - "{quoted}"')
+        response.headers.add("Warning", warning(text))
     return response
+
+
+def warning(text: str) -> str:
+    """A warning as a header (RFC 7234)."""
+    printable = "".join(character for character in text if character.isprintable())
+    quoted = printable.replace("\\", "\\\\").replace('"', '\\"')
+    return f'299 - "{quoted}"'
 
 
 def success(details: JSON, *, code: int | None = None) -> JSON:

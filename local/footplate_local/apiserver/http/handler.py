@@ -20,7 +20,7 @@ from footplate_local.apiserver.errors import (
     internal_error,
 )
 from footplate_local.apiserver.http import access, discovery, openapi, requests
-from footplate_local.apiserver.http.answers import answer
+from footplate_local.apiserver.http.answers import answer, warning
 from footplate_local.apiserver.http.faults import Fault, Faults, Request, drop, strike
 from footplate_local.apiserver.http.verbs import ResourceApi
 from footplate_local.apiserver.kinds.registry import Registry
@@ -110,10 +110,23 @@ class Handler:
                 return await self._reviews.answer(request, parts[1:])
             case ["api" | "apis", *_]:
                 target = requests.resolve(self._registry, parts, request.method)
-                return await self._api.handle(request, target)
+                return await self._served(request, target)
             case [""]:
                 return answer({"paths": _PATHS})
         raise PageNotFound
+
+    async def _served(self, request: web.BaseRequest, target: requests.Target) -> web.StreamResponse:
+        """The answer with a warning, if the kind has one."""
+        if not target.kind.warning:
+            return await self._api.handle(request, target)
+        try:
+            response = await self._api.handle(request, target)
+        except StatusError as error:
+            error.headers["Warning"] = warning(target.kind.warning)
+            raise
+        if not response.prepared:  # a watch has said it
+            response.headers.add("Warning", warning(target.kind.warning))
+        return response
 
     def _authenticate(self, request: web.BaseRequest) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -9,7 +9,7 @@ from aiohttp import web
 from footplate_local.apiserver import selectors
 from footplate_local.apiserver.errors import bad_request
 from footplate_local.apiserver.http import freshness, negotiation, options, views
-from footplate_local.apiserver.http.answers import answer
+from footplate_local.apiserver.http.answers import answer, warning
 from footplate_local.apiserver.http.options import ListOptions
 from footplate_local.apiserver.http.requests import Target
 from footplate_local.apiserver.http.watches import Watch, WatchOptions
@@ -67,6 +67,8 @@ class Reading:
         )
         watch = Watch(self._objects.storage, target, watch_options, accepted, self._objects.now)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        if target.kind.warning:
+            response.headers["Warning"] = warning(target.kind.warning)
         response.enable_chunked_encoding()
         self._watches.add(watch)
         try:

@@ -97,7 +97,8 @@ def _core() -> Iterable[ResourceType]:
     no_collection = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
     return [
         core.kind("ConfigMap", "configmaps", "cm", strategy=ConfigMapStrategy()),
-        core.plain("Endpoints", "endpoints", "ep", fill=networking.fill_endpoints, check=networking.check_endpoints),
+        core.plain("Endpoints", "endpoints", "ep", fill=networking.fill_endpoints, check=networking.check_endpoints,
+                   warning="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
         core.kind("Event", "events", "ev", strategy=EventStrategy(core=True)),
         core.plain("LimitRange", "limitranges", "limits"),
         core.kind("Namespace", "namespaces", "ns", namespaced=False, verbs=no_collection,

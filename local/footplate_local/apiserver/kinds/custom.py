@@ -9,6 +9,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+from footplate_local.apiserver import metadata
 from footplate_local.apiserver.errors import FieldError, invalid_value
 from footplate_local.apiserver.kinds import embedded
 from footplate_local.apiserver.kinds.registry import ScalePaths, Strategy
@@ -92,6 +93,9 @@ class CustomStrategy(Strategy):
         if any(error.reason in _BLOCKING for error in found):
             return [*found, _NOT_CHECKED] if self._rules.any else found
         return found + self._rules.check(obj, MISSING if old is None else old)
+
+    def warnings(self, obj: JSON, old: JSON | None) -> list[str]:
+        return metadata.finalizer_warnings(obj["metadata"], old["metadata"] if old is not None else None)
 
     def _schema_errors(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
         before = MISSING if old is None else old

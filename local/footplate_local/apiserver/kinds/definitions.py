@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from footplate_local.apiserver.errors import FieldError, undecodable
 from footplate_local.apiserver.kinds import definition_status, printing
 from footplate_local.apiserver.kinds.custom import CustomStrategy
 from footplate_local.apiserver.kinds.definition_checks import definition_errors
-from footplate_local.apiserver.kinds.registry import Column, ResourceType, ScalePaths, Strategy
-from footplate_local.apiserver.schema.structure import malformed
+from footplate_local.apiserver.kinds.registry import Column, ResourceType, ScalePaths, Strategy, version_rank
+from footplate_local.apiserver.schema import formats
+from footplate_local.apiserver.schema.structure import malformed, parts
 
 JSON = dict[str, Any]
 RESOURCE = "customresourcedefinitions.apiextensions.k8s.io"
@@ -46,6 +48,10 @@ class DefinitionStrategy(Strategy):
     def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
         return [] if subresource == "status" else definition_errors(obj, old)
 
+    def warnings(self, obj: JSON, old: JSON | None) -> list[str]:
+        known = set(_unknown_formats(old["spec"])) if old is not None else set()
+        return [f'unrecognized format "{name}"' for name in _unknown_formats(obj["spec"]) if name not in known]
+
 
 def _check_decodable(spec: JSON) -> None:
     """Raises StatusError 400 for schemas with parts that are none."""
@@ -55,11 +61,28 @@ def _check_decodable(spec: JSON) -> None:
             raise undecodable("CustomResourceDefinition", "v1", why)
 
 
+def _unknown_formats(spec: JSON) -> Iterator[str]:
+    """The formats of texts that are not checked; what all versions have alike counts once."""
+    schemas = [(version.get("schema") or {}).get("openAPIV3Schema") or {} for version in spec.get("versions") or ()]
+    if all(schema == schemas[0] for schema in schemas):
+        schemas = schemas[:1]
+    for schema in schemas:
+        yield from _unknown_formats_of(schema)
+
+
+def _unknown_formats_of(schema: JSON) -> Iterator[str]:
+    name = schema.get("format")
+    if name and schema.get("type") == "string" and not formats.is_known(name, "string"):
+        yield name
+    for inner in parts(schema):
+        yield from _unknown_formats_of(inner)
+
+
 def kinds_of(definition: JSON) -> list[ResourceType]:
-    """The kinds of an accepted CRD, one for each served version; none while its names are not accepted."""
+    """The kinds of an accepted CRD, one for each version; none while its names are not accepted."""
     if not definition_status.is_served(definition):
         return []
-    return [_kind_of(definition, version) for version in definition["spec"]["versions"] if version.get("served")]
+    return [_kind_of(definition, version) for version in definition["spec"]["versions"]]
 
 
 def _kind_of(definition: JSON, version: JSON) -> ResourceType:
@@ -91,6 +114,8 @@ def _kind_of(definition: JSON, version: JSON) -> ResourceType:
         scale=scale,
         columns=columns,
         custom=True,
+        served=bool(version.get("served")),
+        warning=_deprecation(definition, version),
         storage_version=next(item["name"] for item in spec["versions"] if item.get("storage")),
         strategy=strategy,
         declared_schema=schema,
@@ -103,6 +128,19 @@ def _written_since(definition: JSON) -> float:
     if any(schema != schemas[0] for schema in schemas):
         return math.inf  # they may have been written in another version
     return float(definition["metadata"].get("resourceVersion") or 0)
+
+
+def _deprecation(definition: JSON, version: JSON) -> str:
+    """What clients of a version are told that they should not use, with the newest one that they should (if any)."""
+    if not version.get("deprecated"):
+        return ""
+    if version.get("deprecationWarning") is not None:
+        return str(version["deprecationWarning"])
+    group, kind, rank = definition["spec"]["group"], definition["spec"]["names"]["kind"], version_rank(version["name"])
+    text = f"{group}/{version['name']} {kind} is deprecated"
+    others = [item["name"] for item in definition["spec"]["versions"] if item["served"] and not item.get("deprecated")]
+    better = [name for name in sorted(others, key=version_rank) if version_rank(name) < rank]
+    return f"{text}; use {group}/{better[0]} {kind}" if better else text
 
 
 def _scale(declared: JSON | None) -> ScalePaths | None:

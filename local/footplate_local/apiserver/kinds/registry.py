@@ -42,6 +42,10 @@ class Strategy:
     def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
         return []
 
+    def warnings(self, obj: JSON, old: JSON | None) -> list[str]:
+        """What the client is told of an object that is accepted; `old` is what it replaces."""
+        return []
+
     def name_errors(self, name: str) -> list[str]:
         """Sentences about a name that this kind does not allow."""
         return names.subdomain(name)
@@ -99,6 +103,10 @@ class ResourceType:
     scale: ScalePaths | None = None
     columns: tuple[Column, ...] = ()
     custom: bool = False
+    served: bool = True
+    """Clients do not see a version that is not served; its objects can be there all the same."""
+    warning: str = ""
+    """What clients are told with every answer: that the version is deprecated."""
     stored_in: str = ""
     """The resource it shares its objects with, when other versions or groups show the same ones."""
     storage_version: str = ""
@@ -160,15 +168,16 @@ class Registry:
         self._index()
 
     def _index(self) -> None:
-        self._types = [*self._builtin, *(kind for kinds in self._custom.values() for kind in kinds)]
+        everything = [*self._builtin, *(kind for kinds in self._custom.values() for kind in kinds)]
+        self._types = [kind for kind in everything if kind.served]
         self._by_path = {(kind.group, kind.version, kind.plural): kind for kind in self._types}
         self._by_kind = {(kind.api_version, kind.kind): kind for kind in self._types}
         self._by_resource: dict[str, ResourceType] = {}
-        for kind in self._types:
+        for kind in (*self._types, *everything):
             self._by_resource.setdefault(kind.resource, kind)
 
     def set_custom(self, definition: str, kinds: Sequence[ResourceType]) -> None:
-        """Serve the kinds of a CustomResourceDefinition (none: no longer)."""
+        """The kinds of a CustomResourceDefinition, one for each version (none: it is gone, or not accepted)."""
         if kinds:
             self._custom[definition] = tuple(kinds)
         else:

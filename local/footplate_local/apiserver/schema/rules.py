@@ -13,7 +13,7 @@ from footplate_local.apiserver.errors import FieldError, invalid_value
 from footplate_local.apiserver.schema import cel_programs
 from footplate_local.apiserver.schema.cel_programs import EvaluationError, Values, seen
 from footplate_local.apiserver.schema.cel_types import with_metadata
-from footplate_local.apiserver.schema.correlation import MISSING, former_field, former_item, same
+from footplate_local.apiserver.schema.correlation import MISSING, former_field, former_item, in_order_of, same
 from footplate_local.apiserver.schema.fieldpath import normalized
 from footplate_local.apiserver.schema.paths import child, indexed, keyed
 
@@ -119,7 +119,8 @@ def _check_rules(node: Node, value: Any, old: Any, path: str, *, unchanged: bool
     has_old = old is not MISSING and old is not None
     shown = node.schema.get("type", "")
     try:
-        values = Values.of(seen(value, node.schema), [seen(old, node.schema)] if has_old else [])
+        former = [seen(in_order_of(value, old, node.schema), node.schema)] if has_old else []
+        values = Values.of(seen(value, node.schema), former)
     except EvaluationError as error:
         yield invalid_value(path or "<nil>", shown, str(error))
         return
