@@ -5,6 +5,7 @@ Sources: apiserver pkg/endpoints/handlers/rest.go, pkg/registry/rest/meta.go and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from footplate_local.apiserver import errors
@@ -15,11 +16,16 @@ from footplate_local.apiserver.storage.model import ObjectKey, Storage
 JSON = dict[str, Any]
 
 
-def decode(kind: ResourceType, obj: JSON, field_validation: str) -> tuple[JSON, list[str]]:
-    """The object as its kind can hold it, and warnings of fields that it cannot hold. Raises 400."""
+def decode(
+    kind: ResourceType, obj: JSON, field_validation: str, problems: Sequence[str] = ()
+) -> tuple[JSON, list[str]]:
+    """The object as its kind can hold it, and warnings of fields that it cannot hold. Raises 400.
+
+    `problems`: what is wrong with the text that it was read from.
+    """
     _check_type(kind, obj)
     obj, unknown = kind.decode(obj)
-    texts = [f'unknown field "{path}"' for path in unknown]
+    texts = [*problems, *(f'unknown field "{path}"' for path in unknown)]
     if texts and field_validation == "Strict":
         raise errors.undecodable(kind.kind, kind.version, "strict decoding error: " + ", ".join(texts))
     return obj, [] if field_validation == "Ignore" else texts
@@ -39,7 +45,8 @@ def _check_type(kind: ResourceType, obj: JSON) -> None:
         raise errors.bad_request("Object 'Kind' is missing in the body of the request")
     if api_version != kind.api_version:
         raise errors.bad_request(
-            f"the API version in the data ({api_version}) does not match the expected API version ({kind.api_version})"
+            f"the API version in the data ({api_version or ''}) does not match the expected API version "
+            f"({kind.api_version})"
         )
 
 

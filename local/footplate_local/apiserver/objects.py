@@ -19,7 +19,7 @@ from footplate_local.apiserver.deletion import Deletion, failed_precondition, ou
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 from footplate_local.apiserver.patching import ownership
 from footplate_local.apiserver.patching.shapes import MISSING
-from footplate_local.apiserver.storage.model import ObjectKey, Storage
+from footplate_local.apiserver.storage.model import ObjectKey, Storage, whole_numbers
 
 JSON = dict[str, Any]
 _NAME_TRIES = 8
@@ -35,6 +35,8 @@ class Writing:
     manager: str = "unknown"
     dry_run: bool = False
     field_validation: str = "Warn"
+    body_problems: list[str] = field(default_factory=list)
+    """What is wrong with the text of the body; `field_validation` says what follows from it."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -69,7 +71,7 @@ class Objects:
         return self._insert(kind, namespace, obj, writing, asked)
 
     def _decode(self, kind: ResourceType, obj: JSON, writing: Writing) -> JSON:
-        obj, warnings = incoming.decode(kind, obj, writing.field_validation)
+        obj, warnings = incoming.decode(kind, obj, writing.field_validation, writing.body_problems)
         writing.warnings += warnings
         return obj
 
@@ -259,6 +261,8 @@ class Objects:
             raise errors.Subject(kind.group, obj.get("kind", kind.kind), name).invalid(found)
 
     def _put(self, kind: ResourceType, obj: JSON, writing: Writing) -> JSON:
+        if kind.custom:
+            obj = whole_numbers(obj)
         if writing.dry_run:
             return obj
         types = {"apiVersion": obj["apiVersion"], "kind": kind.kind}

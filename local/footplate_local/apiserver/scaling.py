@@ -91,7 +91,7 @@ def patched(kind: ResourceType, patch: Change, writing: Writing) -> Change:
 
 def decoded(body: JSON, writing: Writing) -> JSON:
     """A Scale as it was sent; it has metadata and a spec. Raises 400."""
-    scale, warnings = incoming.decode(_SCALE, dict(body), writing.field_validation)
+    scale, warnings = incoming.decode(_SCALE, dict(body), writing.field_validation, writing.body_problems)
     writing.warnings += warnings
     return {**scale, "metadata": scale.get("metadata") or {}, "spec": scale.get("spec") or {}}
 

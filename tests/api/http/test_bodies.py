@@ -8,7 +8,7 @@ import pytest
 
 from footplate_local.apiserver.errors import StatusError
 from footplate_local.apiserver.http.bodies import DEEPEST, from_json, from_yaml
-from footplate_local.apiserver.storage.model import encode
+from footplate_local.apiserver.storage.model import encode, whole_numbers
 
 LAUGHS = b"a: &a [x,x,x,x,x,x,x,x,x,x]\n" + b"".join(
     b"%c: &%c [%s]\n" % (name, name, b",".join([b"*%c" % (name - 1)] * 10)) for name in range(ord("b"), ord("j"))
@@ -33,6 +33,11 @@ def test_json(raw: bytes, value: Any) -> None:
     decoded = from_json(raw)
     encode(decoded)
     assert value is None or decoded == value
+
+
+def test_whole_numbers_are_kept_without_a_point() -> None:
+    kept = whole_numbers({"a": [1.0, 1.5, 1e300], "b": {"c": -3e3}, "d": True})
+    assert encode(kept) == b'{"a":[1,1.5,1e+300],"b":{"c":-3000},"d":true}'
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,31 @@ def from_yaml(raw: bytes) -> Any:
         raise bad_request(f"the body is no YAML: {error}") from error
 
 
+def repeated_keys(raw: bytes) -> list[tuple[int, str]]:
+    """Keys of readable YAML that stand in a map already, with their lines."""
+    import yaml
+
+    found: list[tuple[int, str]] = []
+    seen: set[int] = set()
+    nodes = [yaml.compose(raw.decode(errors="replace"), Loader=_loader())]
+    while nodes:
+        node = nodes.pop()
+        if node is None or id(node) in seen:  # aliases are the same node again
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            names: set[str] = set()
+            for key, value in node.value:
+                nodes.append(value)
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in names:
+                        found.append((key.start_mark.line + 1, key.value))
+                    names.add(key.value)
+    return sorted(found)
+
+
 @functools.cache
 def _loader() -> Any:
     """PyYAML's safe loader with go-yaml's idea of numbers: no dates, no sexagesimals, `1e3` is a number."""

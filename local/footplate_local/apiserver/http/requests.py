@@ -13,7 +13,7 @@ from aiohttp import web
 
 from footplate_local.apiserver import errors
 from footplate_local.apiserver.errors import StatusError, bad_request
-from footplate_local.apiserver.http import bodies, negotiation, protobuf
+from footplate_local.apiserver.http import bodies, duplicates, negotiation, protobuf
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 
 JSON = dict[str, Any]
@@ -87,6 +87,11 @@ def decode(raw: bytes, media: str) -> Any:
     if media == negotiation.PROTOBUF_TYPE:
         return protobuf.decode(raw)
     return bodies.from_yaml(raw) if media.endswith("yaml") else bodies.from_json(raw)
+
+
+async def body_problems(request: web.BaseRequest) -> list[str]:
+    """What is wrong with the text of a body that is read: fields that it has twice."""
+    return duplicates.problems(await raw_body(request), content_type(request) or negotiation.JSON_TYPE)
 
 
 async def object_body(request: web.BaseRequest, *, custom: bool = False) -> JSON:

@@ -92,6 +92,7 @@ class ResourceApi:
         negotiation.accepted(request)
         body = await requests.body(request, custom=target.kind.custom)
         writing = options.writing(request.query, _agent(request), creating=True)
+        writing.body_problems = await requests.body_problems(request)
         created = self._objects.create(target.kind, target.namespace or "", _object(body), writing)
         return self._shown(request, target, created, 201, writing)
 
@@ -101,6 +102,7 @@ class ResourceApi:
         negotiation.accepted(request)
         body = await requests.body(request, custom=target.kind.custom)
         writing = options.writing(request.query, _agent(request))
+        writing.body_problems = await requests.body_problems(request)
         replaced, created = self._objects.replace(
             target.kind, target.namespace or "", target.name, _object(body), writing, subresource=target.subresource
         )
@@ -114,7 +116,9 @@ class ResourceApi:
         raw = await requests.raw_body(request)
         writing = options.writing(request.query, _agent(request), patch=media)
         patch = requests.decode(raw, media) if raw.strip() else None
+        writing.body_problems = await requests.body_problems(request)
         if media == APPLY_PATCH:
+            _check_applied_text(writing)
             force, manager = options.flag(request.query, "force"), request.query["fieldManager"]
             applied, created = server_side_apply(self._objects, target, patch, writing, manager=manager, force=force)
             return self._shown(request, target, applied, 201 if created else 200, writing)
@@ -190,7 +194,9 @@ class ResourceApi:
             raw = await requests.raw_body(request)
             writing = options.writing(request.query, _agent(request), patch=media)
             patch = requests.decode(raw, media) if raw.strip() else None
+            writing.body_problems = await requests.body_problems(request)
             if media == APPLY_PATCH:
+                _check_applied_text(writing)
                 force, manager = options.flag(request.query, "force"), request.query["fieldManager"]
                 applied = apply_scale(self._objects, target, patch, writing, manager=manager, force=force)
                 return answer(scaling.of(kind, applied), warnings=writing.warnings)
@@ -198,6 +204,7 @@ class ResourceApi:
         else:
             body = _object(await requests.body(request, custom=kind.custom))
             writing = options.writing(request.query, _agent(request))
+            writing.body_problems = await requests.body_problems(request)
             change = scaling.put(kind, body, writing)
         updated = self._objects.update(kind, namespace, name, change, writing, subresource="scale")
         return answer(scaling.of(kind, updated), warnings=writing.warnings)
@@ -213,6 +220,19 @@ def _decoded(body: Any, group: str, version: str, kind: str) -> JSON:
 
 def _agent(request: web.BaseRequest) -> str:
     return request.headers.get("User-Agent", "")
+
+
+def _check_applied_text(writing: Writing) -> None:
+    """What is wrong with the text of an apply is told in other words, and not with what the kind does not have.
+
+    Raises 400 when it was asked to be strict.
+    """
+    texts = [f"error converting YAML to JSON: {text}" for text in writing.body_problems]
+    writing.body_problems = []
+    if texts and writing.field_validation == "Strict":
+        raise errors.bad_request(f"error strict decoding YAML: {texts[0]}")
+    if writing.field_validation == "Warn":
+        writing.warnings += texts
 
 
 def _object(body: Any) -> JSON:

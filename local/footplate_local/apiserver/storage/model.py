@@ -61,6 +61,15 @@ class HistoryGone(Exception):
         super().__init__(f"too old resource version: {asked} ({oldest})")
 
 
+def whole_numbers(value: Any) -> Any:
+    """A JSON value as Go writes it: a number without a fraction has no decimal point."""
+    if isinstance(value, dict):
+        return {key: whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [whole_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else value
+
+
 class Storage(Protocol):
     """What the server needs of a store. All calls are made from one thread and are short."""
 
