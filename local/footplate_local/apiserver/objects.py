@@ -208,8 +208,10 @@ class Objects:
             new.pop("status", None)
             if status is not None:
                 new["status"] = status
-            if not kind.custom and "ownerReferences" in old["metadata"]:
-                new["metadata"]["ownerReferences"] = old["metadata"]["ownerReferences"]
+            for part in policies.kept_by_status(kind):
+                new["metadata"].pop(part, None)
+                if part in old["metadata"]:
+                    new["metadata"][part] = old["metadata"][part]
         elif "status" in kind.subresources:
             new = kind.strategy.changed_by(subresource, old, new) if subresource else new
             new.pop("status", None)

@@ -40,6 +40,11 @@ _ANSWERED_WITH_DELETED = {
     "services",
 }
 _ORPHANS = {"jobs.batch", "replicationcontrollers"}
+_KEPT_BY_STATUS = {
+    "customresourcedefinitions.apiextensions.k8s.io": ("annotations", "finalizers", "labels", "ownerReferences"),
+    "deployments.apps": ("labels",),
+    "pods": ("ownerReferences",),
+}
 _METADATA_CHECKED_ONCE = {"leases.coordination.k8s.io"}
 
 
@@ -64,6 +69,11 @@ def created_by_update(kind: ResourceType) -> bool:
 def updated_only_with_version(kind: ResourceType) -> bool:
     """Whether a PUT must name the resourceVersion that it replaces; elsewhere one without replaces what there is."""
     return kind.custom or kind.resource in _ONLY_WITH_VERSION
+
+
+def kept_by_status(kind: ResourceType) -> tuple[str, ...]:
+    """The fields of metadata that a write of the status leaves as they were (PrepareForUpdate of status strategies)."""
+    return _KEPT_BY_STATUS.get(kind.resource, ())
 
 
 def answers_with_deleted(kind: ResourceType) -> bool:

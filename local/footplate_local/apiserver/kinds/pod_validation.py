@@ -236,6 +236,10 @@ def status_errors(pod: JSON, before: JSON) -> Errors:
     for index, condition in enumerate(new.get("conditions") or ()):
         if condition.get("type") not in _SYSTEM_CONDITIONS:
             yield from checks.by(names.label_key, condition.get("type", ""), f"metadata.conditions[{index}].Type")
+    if new.get("qosClass") != old.get("qosClass"):
+        yield invalid_value("status.qosClass", new.get("qosClass"), checks.IMMUTABLE)
+    if new.get("observedGeneration", 0) < 0:
+        yield invalid_value("status.observedGeneration", new["observedGeneration"], checks.NOT_NEGATIVE)
     nominated = new.get("nominatedNodeName", "")
     if nominated and nominated != old.get("nominatedNodeName"):
         yield from checks.by(names.subdomain, nominated, "status.nominatedNodeName")
