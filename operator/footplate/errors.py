@@ -92,7 +92,7 @@ class Gone(ApiError):
 
 
 class Invalid(ApiError):
-    """422: the object does not fit its schema."""
+    """400, 422: the request will never be accepted, its object cannot be read or does not fit its schema."""
 
 
 class TooManyRequests(ApiError):

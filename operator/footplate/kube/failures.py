@@ -20,6 +20,7 @@ from footplate.errors import (
 )
 
 BY_STATUS: Mapping[int, type[ApiError]] = {
+    400: Invalid,
     401: Unauthorized,
     403: Forbidden,
     404: NotFound,

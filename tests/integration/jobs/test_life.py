@@ -114,11 +114,20 @@ async def test_an_environment_is_built_once_and_serves_two_jobs(operated: Cluste
     assert sum(name.startswith("environment-build-") for name in operated.kubelet.seen) == 1
 
 
-async def test_pods_that_the_api_server_refuses_fail_the_job(operated: Cluster) -> None:
-    await operated.create(podTemplate={"spec": {"restartPolicy": "Sometimes"}})
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"restartPolicy": "Sometimes"}, "restartPolicy"),  # 422: a value that is not allowed
+        ({"activeDeadlineSeconds": "soon"}, "activeDeadlineSeconds"),  # 400: no pod can be read from this
+    ],
+)
+async def test_pods_that_the_api_server_refuses_fail_the_job(
+    operated: Cluster, spec: dict[str, Any], told: str
+) -> None:
+    await operated.create(podTemplate={"spec": spec})
     status = await operated.phase("Failed")
     assert status["reason"] == "InvalidPod"
-    assert "restartPolicy" in status["message"]
+    assert told in status["message"]
 
 
 async def test_a_name_that_someone_else_has(operated: Cluster) -> None:

@@ -29,7 +29,7 @@ def status(code: int, reason: str = "", **more: Any) -> bytes:
 @pytest.mark.parametrize(
     ("code", "reason", "wanted"),
     [
-        (400, "BadRequest", ApiError),
+        (400, "BadRequest", Invalid),
         (401, "Unauthorized", Unauthorized),
         (403, "Forbidden", Forbidden),
         (404, "NotFound", NotFound),
