@@ -216,6 +216,20 @@ def test_specs_of_other_kinds(server: ApiServerInThread, path: str, sent: JSON, 
     assert {key: spec.get(key) for key in expected} == expected
 
 
+def test_limits_of_containers_follow_from_each_other(server: ApiServerInThread) -> None:
+    limits = [
+        {"type": "Container", "max": {"cpu": "4", "memory": "4Gi"}, "min": {"gpu.example.com/a": "1"},
+         "default": {"memory": "1Gi"}},
+        {"type": "Pod", "max": {"cpu": "8"}},
+    ]  # fmt: skip
+    container, of_pods = _created(server, "/api/v1/namespaces/default/limitranges", "filled", spec={"limits": limits})[
+        "spec"
+    ]["limits"]
+    assert container["default"] == {"cpu": "4", "memory": "1Gi"}
+    assert container["defaultRequest"] == {"cpu": "4", "memory": "1Gi", "gpu.example.com/a": "1"}
+    assert of_pods == limits[1]
+
+
 def test_a_binding_of_roles(server: ApiServerInThread) -> None:
     path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
     subjects = [{"kind": "User", "name": "u"}, {"kind": "ServiceAccount", "name": "s", "namespace": "n"}]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from footplate_local.apiserver import names
-from footplate_local.apiserver.kinds import access, networking, policies, volumes, workloads
+from footplate_local.apiserver.kinds import access, networking, policies, quotas, volumes, workloads
 from footplate_local.apiserver.kinds.data import ConfigMapStrategy, SecretStrategy
 from footplate_local.apiserver.kinds.events import EventStrategy
 from footplate_local.apiserver.kinds.jobs import CronJobStrategy, JobStrategy
@@ -100,7 +100,7 @@ def _core() -> Iterable[ResourceType]:
         core.plain("Endpoints", "endpoints", "ep", fill=networking.fill_endpoints, check=networking.check_endpoints,
                    warning="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
         core.kind("Event", "events", "ev", strategy=EventStrategy(core=True)),
-        core.plain("LimitRange", "limitranges", "limits"),
+        core.plain("LimitRange", "limitranges", "limits", fill=quotas.fill_limits, check=quotas.check_limits),
         core.kind("Namespace", "namespaces", "ns", namespaced=False, verbs=no_collection,
                   subresources=("finalize", "status"), strategy=NamespaceStrategy()),
         core.kind("Node", "nodes", "no", namespaced=False, subresources=_STATUS, strategy=NodeStrategy()),
@@ -113,7 +113,7 @@ def _core() -> Iterable[ResourceType]:
         core.plain("PodTemplate", "podtemplates", generation=True, fill=workloads.fill_template,
                    check=workloads.check_template),
         core.workload("ReplicationController", "replicationcontrollers", "rc"),
-        core.plain("ResourceQuota", "resourcequotas", "quota", subresources=_STATUS),
+        core.plain("ResourceQuota", "resourcequotas", "quota", subresources=_STATUS, check=quotas.check_quota),
         core.kind("Secret", "secrets", strategy=SecretStrategy()),
         core.kind("ServiceAccount", "serviceaccounts", "sa"),
         core.kind("Service", "services", "svc", categories=_ALL, subresources=_STATUS, strategy=ServiceStrategy()),
