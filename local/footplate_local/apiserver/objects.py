@@ -19,7 +19,7 @@ from footplate_local.apiserver.deletion import Deletion, failed_precondition, ou
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 from footplate_local.apiserver.patching import ownership
 from footplate_local.apiserver.patching.shapes import MISSING
-from footplate_local.apiserver.storage.model import ObjectKey, Storage, whole_numbers
+from footplate_local.apiserver.storage.model import ObjectKey, Storage
 
 JSON = dict[str, Any]
 _NAME_TRIES = 8
@@ -95,7 +95,7 @@ class Objects:
             raise _exists(kind, meta, existing.object)
         if asked is not _APPLIED:
             ownership.record_update(None, obj, self._writer(kind, writing, ""), asked, assigned)
-        return self._put(kind, obj, writing)
+        return self._put(kind, kind.strategy.kept(obj), writing)
 
     def _unused_name(self, kind: ResourceType, namespace: str, prefix: str) -> str:
         """A generated name that is free, as far as a few tries find one."""
@@ -163,7 +163,10 @@ class Objects:
         writing.warnings += metadata.without_duplicate_owners(new["metadata"], patched=True)
         return self._change(kind, old, new, writing, subresource, asked)
 
-    def _change(self, kind: ResourceType, old: JSON, new: JSON, writing: Writing, subresource: str, asked: Any) -> JSON:
+    def _change(
+        self, kind: ResourceType, stored: JSON, new: JSON, writing: Writing, subresource: str, asked: Any
+    ) -> JSON:
+        old = kind.shown(stored) if kind.custom else stored  # in the version of the new one, to compare them
         self._check_version(kind, old["metadata"], new["metadata"])
         new = kind.strategy.from_version(new, kind.version)
         applied = new["metadata"].get("managedFields")
@@ -178,15 +181,16 @@ class Objects:
         metadata.tidy(new["metadata"])
         self._validate(kind, new, old, subresource)
         writing.warnings += kind.strategy.warnings(new, old)
-        if kind.strategy.counts_generation and _content(kind, new, subresource) != _content(kind, old, subresource):
+        if kind.strategy.counts_generation and subresource != "status" and _content(kind, new) != _content(kind, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         if asked is not _APPLIED:
             ownership.record_update(old, new, self._writer(kind, writing, subresource), asked)
         if _waits_for_nothing(old, new):
             self._finish(kind, new, writing)
             return new  # not what was there last: who removes the last finalizer is shown the object without it
-        if _but_times(new) == _but_times(old):
-            return old
+        new = kind.strategy.kept(new)
+        if _but_times(new) == _but_times(stored):
+            return stored
         return self._put(kind, new, writing)
 
     def _check_version(self, kind: ResourceType, old: JSON, meta: JSON) -> None:
@@ -263,8 +267,6 @@ class Objects:
             raise errors.Subject(kind.group, obj.get("kind", kind.kind), name).invalid(found)
 
     def _put(self, kind: ResourceType, obj: JSON, writing: Writing) -> JSON:
-        if kind.custom:
-            obj = whole_numbers(obj)
         if writing.dry_run:
             return obj
         types = {"apiVersion": obj["apiVersion"], "kind": kind.kind}
@@ -288,10 +290,9 @@ class Objects:
         return metadata.timestamp(self.now())
 
 
-def _content(kind: ResourceType, obj: JSON, subresource: str) -> JSON:
+def _content(kind: ResourceType, obj: JSON) -> JSON:
     """What metadata.generation counts the changes of: of custom kinds also the status, if it is no subresource."""
-    counted = kind.custom and subresource != "status"  # on other paths a status of its own cannot change
-    left_out = ("metadata", "apiVersion") if counted else ("metadata", "apiVersion", "status")
+    left_out = ("metadata", "apiVersion") if kind.custom else ("metadata", "apiVersion", "status")
     return {key: value for key, value in obj.items() if key not in left_out}
 
 

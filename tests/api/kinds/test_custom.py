@@ -35,19 +35,37 @@ V2 = THINGS.replace("/v1/", "/v2/")
 
 
 def test_every_version_shows_the_same_objects(api_server: ApiServerInThread) -> None:
+    """What the version that is stored does not know is lost, and only its defaults come when objects are read."""
     created(api_server, DEFINITIONS, _versions())
     created(api_server, THINGS, thing("one", spec={"a": "1", "b": "2"}))
-    two = {**thing("two", spec={"a": "1"}), "apiVersion": "test.example.com/v2"}
-    assert created(api_server, V2, two)["spec"] == {"a": "1", "c": "x"}
+    two = {**thing("two", spec={"a": "1", "c": "y"}), "apiVersion": "test.example.com/v2"}
+    assert created(api_server, V2, two)["spec"] == {"a": "1"}
     listed = read(api_server, V2)
     assert listed["apiVersion"] == "test.example.com/v2"
     assert [(item["apiVersion"], item["spec"]) for item in listed["items"]] == [
-        ("test.example.com/v2", {"a": "1", "c": "x"}),
-        ("test.example.com/v2", {"a": "1", "c": "x"}),
+        ("test.example.com/v2", {"a": "1"}),
+        ("test.example.com/v2", {"a": "1"}),
     ]
     assert read(api_server, f"{THINGS}/one")["spec"] == {"a": "1", "b": "2"}
     status, answer = api_server.request("PATCH", f"{V2}/one", {"spec": {"a": "3"}}, MERGE)
-    assert (status, answer["apiVersion"], answer["spec"]) == (200, "test.example.com/v2", {"a": "3", "c": "x"})
+    assert (status, answer["apiVersion"], answer["spec"]) == (200, "test.example.com/v2", {"a": "3"})
+    assert read(api_server, f"{THINGS}/one")["spec"] == {"a": "3"}
+
+
+def test_a_version_that_is_stored_gives_its_defaults_to_the_others(api_server: ApiServerInThread) -> None:
+    body = _versions()
+    for version in body["spec"]["versions"]:
+        version["storage"] = not version["storage"]
+        version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["c"] = {"type": "string"}
+    stored = body["spec"]["versions"][1]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    stored["c"]["default"] = "x"
+    created(api_server, DEFINITIONS, body)
+    assert created(api_server, THINGS, thing("one", spec={"a": "1", "b": "2"}))["spec"] == {"a": "1", "c": "x"}
+    assert created(api_server, f"{THINGS}?dryRun=All", thing("two", spec={"b": "2"}))["spec"] == {"c": "x"}
+    assert read(api_server, f"{V2}/one")["spec"] == {"a": "1", "c": "x"}
+    before = read(api_server, f"{THINGS}/one")["metadata"]
+    status, answer = api_server.request("PATCH", f"{THINGS}/one", {"metadata": {"labels": {"l": "1"}}}, MERGE)
+    assert (status, answer["metadata"]["generation"], answer["spec"]) == (200, 1, {"a": "1", "c": "x"}), before
 
 
 def test_a_version_that_is_not_served_is_not_there(api_server: ApiServerInThread) -> None:

@@ -17,6 +17,7 @@ from footplate_local.apiserver.schema import shaping, validation
 from footplate_local.apiserver.schema.correlation import MISSING, former_field
 from footplate_local.apiserver.schema.jsonpath import first
 from footplate_local.apiserver.schema.rules import Rules
+from footplate_local.apiserver.storage.model import whole_numbers
 
 JSON = dict[str, Any]
 _BLOCKING = {
@@ -49,22 +50,36 @@ class CustomStrategy(Strategy):
         scale: ScalePaths | None,
         selectable_fields: tuple[str, ...],
         since: float,
+        stored_schema: JSON,
     ) -> None:
-        """`since`: objects that were written after this resourceVersion were written with this schema."""
+        """`since`: objects that were written after this resourceVersion were written with this schema.
+
+        `stored_schema`: that of the version in which objects are stored.
+        """
         self._schema = schema
         self._kind = kind
         self._scale = scale
         self._selectable = selectable_fields
         self._since = since
+        self._stored_schema = stored_schema
         self._rules = Rules(schema)
 
     def to_version(self, obj: JSON, version: str) -> JSON:
-        """Objects from before the schema changed come without what it no longer knows, and with its defaults."""
+        """Stored objects come without what the schema does not know, and with the defaults of the stored version."""
         if int(obj["metadata"].get("resourceVersion") or 0) > self._since:
             return obj
         shaped = copy.deepcopy(obj)
-        self._shape(shaped)
+        shaping.prune(shaped, self._stored_schema, root=True)
+        shaping.apply_defaults(shaped, self._stored_schema)
+        if self._schema != self._stored_schema:
+            shaping.convert(shaped, self._schema)
         return shaped
+
+    def kept(self, obj: JSON) -> JSON:
+        kept: JSON = whole_numbers(obj)
+        if self._schema != self._stored_schema:
+            shaping.convert(kept, self._stored_schema)
+        return kept
 
     def unknown_fields(self, obj: JSON) -> list[str]:
         embedded.check_decodable(obj, self._schema)

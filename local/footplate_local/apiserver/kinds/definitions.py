@@ -92,12 +92,14 @@ def _kind_of(definition: JSON, version: JSON) -> ResourceType:
     scale = _scale(subresources.get("scale"))
     schema = version["schema"]["openAPIV3Schema"]
     columns = tuple(_column(column) for column in version.get("additionalPrinterColumns") or ()) or (_DEFAULT_COLUMN,)
+    stored = next(item for item in spec["versions"] if item.get("storage"))
     strategy = CustomStrategy(
         schema,
         kind=accepted["kind"],
         scale=scale,
         selectable_fields=tuple(field["jsonPath"] for field in version.get("selectableFields") or ()),
         since=_written_since(definition),
+        stored_schema=stored["schema"]["openAPIV3Schema"],
     )
     return ResourceType(
         group=spec["group"],
@@ -116,7 +118,7 @@ def _kind_of(definition: JSON, version: JSON) -> ResourceType:
         custom=True,
         served=bool(version.get("served")),
         warning=_deprecation(definition, version),
-        storage_version=next(item["name"] for item in spec["versions"] if item.get("storage")),
+        storage_version=stored["name"],
         strategy=strategy,
         declared_schema=schema,
     )

@@ -58,6 +58,10 @@ class Strategy:
         """An incoming object as it is stored; may return `obj` itself."""
         return obj
 
+    def kept(self, obj: JSON) -> JSON:
+        """What of an accepted object is stored; may return `obj` itself."""
+        return obj
+
     def field_values(self, obj: JSON) -> dict[str, str]:
         """The values that field selectors may name, beside metadata.name and metadata.namespace."""
         return {}

@@ -104,8 +104,8 @@ def record_update(
 ) -> None:
     """Set managedFields of `new` for a write that is no apply: what it changes is the writer's.
 
-    Both objects are as they are stored; `old` is None on creation. `asked` are the managedFields of the object sent:
-    those of an object, but not of a subresource, replace the stored ones when they make sense. `unowned`: paths that
+    Both objects are as they are stored, of custom kinds as the writer's version shows them; `old` is None on creation.
+    `asked` are the managedFields of the object sent: those of an object, but not of a subresource, replace the stored ones when they make sense. `unowned`: paths that
     the writer gets nothing of, though they are new.
     """
     meta = new["metadata"]
@@ -119,9 +119,13 @@ def record_update(
     managed_fields.write(meta, managers)
 
 
-def _versioned(stored: JSON | None, writer: Writer) -> Versioned:
+def _versioned(obj: JSON | None, writer: Writer) -> Versioned:
     kind = writer.kind
-    return Versioned(_unmanaged(blank(kind) if stored is None else kind.shown(stored)), kind, writer.kind_of)
+    if obj is None:
+        obj = blank(kind)
+    elif not kind.custom:
+        obj = kind.shown(obj)
+    return Versioned(_unmanaged(obj), kind, writer.kind_of)
 
 
 def _unmanaged(obj: JSON) -> JSON:

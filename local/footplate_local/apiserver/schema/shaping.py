@@ -74,6 +74,12 @@ def is_embedded(schema: JSON) -> bool:
     return schema.get("x-kubernetes-embedded-resource") is True
 
 
+def convert(obj: JSON, schema: JSON) -> None:
+    """Make an object one of another version: it loses what that does not know, and gets no defaults."""
+    prune(obj, schema, root=True)
+    _drop_nulls(obj, schema)
+
+
 def apply_defaults(value: Any, schema: JSON) -> None:
     """Fill in defaults; a null where none is allowed counts as absent."""
     _drop_nulls(value, schema)
