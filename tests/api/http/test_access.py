@@ -7,7 +7,7 @@ from api_objects import CONFIG_MAPS
 from api_server import ApiServerInThread
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic Zm9vOmJhcg=="])
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic Zm9vOmJhcg==", "Bearer \xff"])
 @pytest.mark.parametrize("path", [CONFIG_MAPS, "/api", "/apis", "/version", "/openapi/v3", "/nowhere"])
 def test_without_the_token_everything_is_401(api_server: ApiServerInThread, path: str, header: str) -> None:
     status, answer = api_server.request("GET", path, Authorization=header)
