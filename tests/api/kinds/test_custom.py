@@ -106,8 +106,11 @@ def test_a_definition_takes_its_objects_with_it(api_server: ApiServerInThread) -
     assert api_server.request("DELETE", PATH)[0] == 200
     gone(api_server, f"{THINGS}/free")
     assert read(api_server, f"{THINGS}/held")["metadata"]["deletionTimestamp"]
-    conditions = {item["type"]: item["status"] for item in read(api_server, PATH)["status"]["conditions"]}
-    assert conditions["Terminating"] == "True"
+    conditions = {item["type"]: item for item in read(api_server, PATH)["status"]["conditions"]}
+    assert (conditions["Terminating"]["status"], conditions["Terminating"]["reason"]) == (
+        "True",
+        "InstanceDeletionInProgress",
+    )
     status, answer = api_server.request("POST", THINGS, thing("late"))
     assert (status, answer["reason"]) == (403, "Forbidden")
     api_server.request("PATCH", f"{THINGS}/held", {"metadata": {"finalizers": None}}, MERGE)

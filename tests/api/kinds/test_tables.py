@@ -1,4 +1,4 @@
-"""What `kubectl get -o wide` shows of built-in kinds."""
+"""What `kubectl get -o wide` shows of built-in kinds, and the columns of custom ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from footplate_local.apiserver.kinds import tables
 from footplate_local.apiserver.kinds.builtins import builtin_types
-from footplate_local.apiserver.kinds.registry import Registry, Strategy
+from footplate_local.apiserver.kinds.registry import Column, Registry, ResourceType, Strategy
 
 JSON = dict[str, Any]
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -418,3 +418,53 @@ def test_pods_that_have_ended_have_a_row_that_says_so() -> None:
     assert row["conditions"] == [
         {"type": "Completed", "status": "True", "reason": "Failed", "message": "The pod failed."}
     ]
+
+
+_PATHS = {
+    "Text": ("string", ".spec.text"),
+    "Count": ("integer", ".spec.count"),
+    "Share": ("number", ".spec.share"),
+    "On": ("boolean", ".spec.on"),
+    "When": ("date", ".spec.when"),
+    "Names": ("string", ".spec.list[*].name"),
+    "Ready": ("string", ".status.conditions[?(@.type=='Ready')].status"),
+}
+
+
+@pytest.mark.parametrize(
+    ("obj", "cells"),
+    [
+        ({}, [None] * 7),
+        (
+            {"spec": {"text": "x", "count": 3, "share": 2, "on": True, "when": "2026-01-01T00:00:00Z"}},
+            ["x", 3, 2, True, "60s", None, None],
+        ),
+        ({"spec": {"text": 5, "count": 3.7, "share": 0.5, "on": "true"}}, ["5", 3, 0.5, None, None, None, None]),
+        ({"spec": {"text": {"a": [1]}, "count": "3", "share": "x"}}, ['{"a":[1]}', None, None, None, None, None, None]),
+        ({"spec": {"text": None, "when": "2026-01-01"}}, ["<no value>", None, None, None, "<invalid>", None, None]),
+        ({"spec": {"text": True, "when": "soon"}}, ["true", None, None, None, "<invalid>", None, None]),
+        ({"spec": {"list": [{"name": "a"}, {"name": "b"}]}}, [None, None, None, None, None, "a", None]),
+        (
+            {"status": {"conditions": [{"type": "A", "status": "1"}, {"type": "Ready", "status": "2"}]}},
+            [None, None, None, None, None, None, "2"],
+        ),
+    ],
+)
+def test_columns_of_custom_kinds(obj: JSON, cells: list[Any]) -> None:
+    columns = tuple(Column(name, *declared) for name, declared in _PATHS.items())
+    kind = ResourceType("x.example.com", "v1", "X", "xs", namespaced=True, custom=True, columns=columns)
+    now = datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+    shown = tables.table(kind, [{"metadata": {"name": "a"}, **obj}], {}, now)
+    assert shown["rows"][0]["cells"] == ["a", *cells]
+    about = shown["columnDefinitions"][1]["description"]
+    assert about == "Custom resource definition column (in JSONPath format): .spec.text"
+
+
+def test_columns_end_before_a_path_that_cannot_be_read() -> None:
+    columns = (Column("A", "string", ".a"), Column("B", "string", ".b["), Column("C", "string", ".c"))
+    kind = ResourceType("x.example.com", "v1", "X", "xs", namespaced=True, custom=True, columns=columns)
+    shown = tables.table(kind, [{"metadata": {"name": "n"}, "a": "1"}], {}, datetime(2026, 1, 1, tzinfo=UTC))
+    assert ([column["name"] for column in shown["columnDefinitions"]], shown["rows"][0]["cells"]) == (
+        ["Name", "A"],
+        ["n", "1"],
+    )

@@ -149,6 +149,8 @@ class Containers:
         if definition is None:
             return False
         content = [(kind, item) for item in self._objects.storage.listing(key.name)] if kind is not None else []
+        if content:
+            self._tell_deletion(definition)
         if self._delete(content):
             return True
         if self._still_there(content):
@@ -156,3 +158,12 @@ class Containers:
         kept = [item for item in definition.object["metadata"].get("finalizers", ()) if item != CLEANUP_FINALIZER]
         self._objects.set_metadata(key, "finalizers", kept, manager="footplate-apiserver")
         return False
+
+    def _tell_deletion(self, stored: Stored) -> None:
+        """Write into a definition's conditions that its objects are being deleted."""
+        definition = copy.deepcopy(stored.object)
+        for condition in definition["status"].get("conditions") or ():
+            if condition["type"] == "Terminating":
+                condition.update(reason="InstanceDeletionInProgress", message="CustomResource deletion is in progress")
+        if definition != stored.object:
+            self._objects.storage.put(stored.key, definition)

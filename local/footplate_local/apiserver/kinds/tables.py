@@ -9,7 +9,7 @@ from typing import Any
 from footplate_local.apiserver.kinds import printers, printing
 from footplate_local.apiserver.kinds.printing import Printer
 from footplate_local.apiserver.kinds.registry import Column, ResourceType
-from footplate_local.apiserver.schema.jsonpath import find
+from footplate_local.apiserver.schema.jsonpath import BadPath, find, parse
 
 JSON = dict[str, Any]
 
@@ -37,10 +37,24 @@ def _row(printer: Printer, obj: JSON, now: datetime) -> JSON:
 def _custom_printer(kind: ResourceType) -> Printer:
     """The name and the columns that the definition of a custom kind declares (apiextensions tableconvertor)."""
 
-    def cells(obj: JSON, now: datetime) -> list[Any]:
-        return [obj["metadata"]["name"], *(_cell(column, obj, now) for column in kind.columns)]
+    columns = _readable(kind.columns)
 
-    return Printer([printing.NAME, *(_column(column) for column in kind.columns)], cells)
+    def cells(obj: JSON, now: datetime) -> list[Any]:
+        return [obj["metadata"]["name"], *(_cell(column, obj, now) for column in columns)]
+
+    return Printer([printing.NAME, *(_column(column) for column in columns)], cells)
+
+
+def _readable(columns: Sequence[Column]) -> list[Column]:
+    """The columns before the first one whose path cannot be read, which a definition may have all the same."""
+    found = []
+    for column in columns:
+        try:
+            parse(column.json_path)
+        except BadPath:
+            break
+        found.append(column)
+    return found
 
 
 def _column(column: Column) -> printing.Column:

@@ -105,8 +105,8 @@ def record_update(
     """Set managedFields of `new` for a write that is no apply: what it changes is the writer's.
 
     Both objects are as they are stored, of custom kinds as the writer's version shows them; `old` is None on creation.
-    `asked` are the managedFields of the object sent: those of an object, but not of a subresource, replace the stored ones when they make sense. `unowned`: paths that
-    the writer gets nothing of, though they are new.
+    `asked` are the managedFields of the object sent: those of an object, but not of a subresource, replace the stored
+    ones when they make sense. `unowned`: paths that the writer gets nothing of, though they are new.
     """
     meta = new["metadata"]
     live_meta: JSON = old["metadata"] if old is not None else {}
