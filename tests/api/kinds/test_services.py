@@ -107,14 +107,20 @@ def test_two_protocols_of_one_port_share_the_port_of_the_node(server: ApiServerI
 
 
 @pytest.mark.parametrize(
-    "change", [{"clusterIP": "10.96.200.200"}, {"clusterIP": "10.96.200.200", "clusterIPs": ["10.96.200.200"]}]
+    "change",
+    [
+        {"clusterIP": "10.96.200.200"},
+        {"clusterIP": "10.96.200.200", "clusterIPs": ["10.96.200.200"]},
+        {"clusterIP": "192.0.2.1"},
+        {"clusterIP": "None"},
+    ],
+    ids=str,
 )
 def test_the_address_stays(server: ApiServerInThread, change: JSON) -> None:
-    name = f"stays-{len(change)}"
-    created(server, SERVICES, _service(name))
+    name = created(server, SERVICES, {**_service("x"), "metadata": {"generateName": "stays-"}})["metadata"]["name"]
     status, answer = server.request("PATCH", f"{SERVICES}/{name}", {"spec": change}, MERGE)
     assert (status, _causes(answer)) == (422, [(INVALID, "spec.clusterIPs[0]")])
-    assert read(server, f"{SERVICES}/{name}")["spec"]["clusterIP"] != "10.96.200.200"
+    assert read(server, f"{SERVICES}/{name}")["spec"]["clusterIP"] != change["clusterIP"]
 
 
 WRONG: list[tuple[JSON, list[tuple[str, str]]]] = [

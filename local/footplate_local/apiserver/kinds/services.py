@@ -146,8 +146,9 @@ def _choose_families(service: JSON) -> None:
 
 
 def _give_address(service: JSON, old: JSON | None, storage: Storage) -> None:
+    """Give it the address that it asks for, or any; one that had an address gets no other (updateClusterIPs)."""
     spec, wanted = service["spec"], service["spec"].get("clusterIP")
-    if old is not None and wanted and wanted == old["spec"].get("clusterIP"):
+    if old is not None and wanted and old["spec"]["type"] in _NEEDS_ADDRESS:
         return
     taken = {item.get("clusterIP", "") for item in _others(service, storage)}
     try:
