@@ -246,6 +246,9 @@ def test_priority_classes_are_those_of_pods(server: ApiServerInThread) -> None:
     assert _created(server, "/api/v1/namespaces/default/pods", "urgent", spec=spec)["spec"]["priority"] == 7
     _created(server, classes, "usual", value=3, globalDefault=True, preemptionPolicy="Never")
     try:
+        second = {"metadata": {"name": "second"}, "value": 4, "globalDefault": True}
+        status, answer = server.request("POST", classes, second)
+        assert (status, answer["reason"], answer["details"]["name"]) == (403, "Forbidden", "second")
         usual = _created(server, "/api/v1/namespaces/default/pods", "usual", spec=_POD)["spec"]
     finally:
         server.request("DELETE", f"{classes}/usual")

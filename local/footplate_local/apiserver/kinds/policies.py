@@ -8,14 +8,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from footplate_local.apiserver.errors import field_forbidden, invalid_value, not_supported, required
+from footplate_local.apiserver.errors import field_forbidden, forbidden, invalid_value, not_supported, required
 from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
+from footplate_local.apiserver.kinds.plain import PlainStrategy
+from footplate_local.apiserver.storage.model import Storage
 
 JSON = dict[str, Any]
 _LARGEST_PRIORITY = 1_000_000_000
 _POLICIES = ("PreemptLowerPriority", "Never")
 SYSTEM_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+
+
+class PriorityStrategy(PlainStrategy):
+    """PriorityClasses, of which one may be the default (plugin/pkg/admission/priority)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "scheduling.k8s.io/v1", "PriorityClass", generation=True, fill=fill_priority, check=check_priority
+        )
+
+    def admit(self, obj: JSON, old: JSON | None, storage: Storage) -> None:
+        """Raises StatusError 403 for a second default."""
+        name = obj["metadata"].get("name", "")
+        for item in storage.listing("priorityclasses.scheduling.k8s.io") if obj.get("globalDefault") else ():
+            if item.object.get("globalDefault") and item.key.name != name:
+                text = f"PriorityClass {item.key.name} is already marked as default. Only one default can exist"
+                raise forbidden("scheduling.k8s.io", "priorityclasses", name, text)
 
 
 def fill_priority(priority: JSON) -> None:
