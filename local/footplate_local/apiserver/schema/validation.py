@@ -17,6 +17,8 @@ from footplate_local.apiserver.schema.correlation import MISSING, former_field, 
 from footplate_local.apiserver.schema.paths import child, indexed, keyed
 
 JSON = dict[str, Any]
+_LARGEST_WHOLE = 2**53 - 1
+_CLOSE = 1e-9
 NO_FIELD = "<nil>"
 """The field of an error that names none, as Kubernetes prints it."""
 
@@ -86,7 +88,7 @@ def _type_errors(value: Any, schema: JSON, path: str) -> Iterator[FieldError]:
     found = _json_type(value)
     if "string" in wanted and found in ("string", "array") and formats.is_known(schema.get("format", ""), "string"):
         return  # the type of what has a format is left to the format, which only looks at text
-    whole = found == "number" and "integer" in wanted and value.is_integer()
+    whole = found == "number" and "integer" in wanted and _is_whole(value)
     if not (found in wanted or whole or (found == "integer" and "number" in wanted)):
         text = f'{path} in body must be of type {",".join(wanted)}: "{found}"'
         yield type_invalid(path or NO_FIELD, found, text)
@@ -107,7 +109,10 @@ def _string_errors(value: str, schema: JSON, path: str) -> Iterator[FieldError]:
 def _number_errors(value: float, schema: JSON, path: str) -> Iterator[FieldError]:
     low, high, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
     where = path or NO_FIELD
-    if step and (value / step if step >= 1 else value * (1 / step)) % 1:
+    integer = schema.get("type") == "integer" or schema.get("x-kubernetes-int-or-string")
+    if integer and (value % 1 or not -(2**63) <= value < 2**63):
+        yield invalid_value(NO_FIELD, "", f"Checked value must be of type integer in {path}")
+    if step and not _is_multiple(value, step):
         yield invalid_value(where, value, f"{path} in body should be a multiple of {step}")
     if low is not None and (value < low or (schema.get("exclusiveMinimum") and value == low)):
         equal = "" if schema.get("exclusiveMinimum") else " or equal to"
@@ -115,6 +120,20 @@ def _number_errors(value: float, schema: JSON, path: str) -> Iterator[FieldError
     if high is not None and (value > high or (schema.get("exclusiveMaximum") and value == high)):
         equal = "" if schema.get("exclusiveMaximum") else " or equal to"
         yield invalid_value(where, value, f"{path} in body should be less than{equal} {high}")
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    if isinstance(value, int) and step % 1 == 0:
+        return value % int(step) == 0
+    return _is_whole(value / step if step >= 1 else 1 / step * value)
+
+
+def _is_whole(value: float) -> bool:
+    """Whether a float counts as an integer: of the size that JavaScript has, give or take what floats are off by."""
+    if abs(value) > _LARGEST_WHOLE:
+        return False
+    below = float(int(value))
+    return value == below or (below > 0 and (value - below) / (value + below) < _CLOSE)
 
 
 def _check_list(value: list[Any], schema: JSON, path: str, old: Any, result: Result) -> None:
