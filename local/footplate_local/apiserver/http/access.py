@@ -134,9 +134,10 @@ def _access_errors(kind: str, meta: JSON, spec: JSON) -> list[FieldError]:
     if kind != "SelfSubjectAccessReview" and not spec.get("user") and not spec.get("groups"):
         found.append(invalid_value("spec.user", "", "at least one of user or group must be specified"))
     local = kind == "LocalSubjectAccessReview"
-    if {key for key in meta if not (key == "managedFields" or (local and key == "namespace"))}:
+    sent = {key: value for key, value in meta.items() if key != "managedFields"}
+    if sent.keys() - ({"namespace"} if local else set()):
         text = "must be empty except for namespace" if local else "must be empty"
-        found.append(invalid_value("metadata", meta, text))
+        found.append(invalid_value("metadata", sent, text))
     if not local:
         return found
     if resource is not None and resource.get("namespace", "") != meta.get("namespace", ""):
