@@ -109,8 +109,7 @@ def _string_errors(value: str, schema: JSON, path: str) -> Iterator[FieldError]:
 def _number_errors(value: float, schema: JSON, path: str) -> Iterator[FieldError]:
     low, high, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
     where = path or NO_FIELD
-    integer = schema.get("type") == "integer" or schema.get("x-kubernetes-int-or-string")
-    if integer and (value % 1 or not -(2**63) <= value < 2**63):
+    if schema.get("type") == "integer" and (value % 1 or not -(2**63) <= value < 2**63):
         yield invalid_value(NO_FIELD, "", f"Checked value must be of type integer in {path}")
     if step and not _is_multiple(value, step):
         yield invalid_value(where, value, f"{path} in body should be a multiple of {step}")
