@@ -18,6 +18,7 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Footplate into $(VENV) (takes a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
+	@$(BIN)/python -m compileall -q operator runtime local  # pip compiles what it copies, not what it links to
 	@touch $@
 
 demo: $(LOCAL)  ## train on real data on an embedded cluster, from nothing to a summary
