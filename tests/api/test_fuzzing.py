@@ -98,10 +98,8 @@ def _checked(wire: Wire, draft: Draft) -> tuple[int, Any]:
 
 
 def _as_kube_apiserver(draft: Draft, status: int, body: bytes) -> bool:
-    """An answer of 500 and more that kube-apiserver gives as well."""
+    """An answer above 500 that kube-apiserver gives as well."""
     match status:
-        case 500:
-            return "/scale" in draft.path and (b"replicas field" in body or draft.method == "HEAD")
         case 503:
             return "/log" in draft.path
         case 504:

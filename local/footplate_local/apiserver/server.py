@@ -21,7 +21,7 @@ from typing import Any
 from aiohttp import web
 
 from footplate_local import kubeconfig
-from footplate_local.apiserver import first_objects, tls
+from footplate_local.apiserver import tls
 from footplate_local.apiserver.controllers.collector import Collector
 from footplate_local.apiserver.controllers.definitions import Definitions
 from footplate_local.apiserver.controllers.expiry import EventExpiry
@@ -32,7 +32,8 @@ from footplate_local.apiserver.http.verbs import ResourceApi
 from footplate_local.apiserver.kinds.builtins import builtin_types
 from footplate_local.apiserver.kinds.definitions import DefinitionStrategy
 from footplate_local.apiserver.kinds.registry import Registry
-from footplate_local.apiserver.objects import Objects
+from footplate_local.apiserver.objects import first_objects
+from footplate_local.apiserver.objects.objects import Objects
 from footplate_local.apiserver.storage.model import Change
 from footplate_local.apiserver.storage.sqlite import HISTORY, SqliteStorage
 

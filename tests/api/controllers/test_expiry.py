@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from footplate_local.apiserver.controllers.expiry import MOST_AT_ONCE, EventExpiry
-from footplate_local.apiserver.metadata import timestamp
+from footplate_local.apiserver.objects.metadata import timestamp
 from footplate_local.apiserver.storage.model import ObjectKey
 from footplate_local.apiserver.storage.sqlite import SqliteStorage
 

@@ -15,8 +15,8 @@ from footplate_local.apiserver.controllers.owners import GarbageCollector
 from footplate_local.apiserver.errors import StatusError
 from footplate_local.apiserver.kinds.definitions import CLEANUP_FINALIZER
 from footplate_local.apiserver.kinds.definitions import RESOURCE as DEFINITIONS
-from footplate_local.apiserver.metadata import FOREGROUND, ORPHAN
-from footplate_local.apiserver.objects import Objects
+from footplate_local.apiserver.objects.metadata import FOREGROUND, ORPHAN
+from footplate_local.apiserver.objects.objects import Objects
 from footplate_local.apiserver.storage.model import Change, ObjectKey, Stored
 
 _LOG = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ import copy
 from collections import Counter
 from typing import Any
 
-from footplate_local.apiserver.deletion import Deletion
 from footplate_local.apiserver.kinds.definitions import CLEANUP_FINALIZER
 from footplate_local.apiserver.kinds.registry import ResourceType
-from footplate_local.apiserver.metadata import timestamp
-from footplate_local.apiserver.objects import Objects, Writing
+from footplate_local.apiserver.objects.deletion import Deletion
+from footplate_local.apiserver.objects.metadata import timestamp
+from footplate_local.apiserver.objects.objects import Objects, Writing
 from footplate_local.apiserver.storage.model import ObjectKey, Stored
 
 JSON = dict[str, Any]

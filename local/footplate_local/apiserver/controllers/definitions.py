@@ -10,10 +10,10 @@ import asyncio
 import copy
 from typing import Any
 
-from footplate_local.apiserver import metadata
 from footplate_local.apiserver.kinds import definition_status
 from footplate_local.apiserver.kinds.definitions import RESOURCE, kinds_of
-from footplate_local.apiserver.objects import Objects, Writing
+from footplate_local.apiserver.objects import metadata
+from footplate_local.apiserver.objects.objects import Objects, Writing
 from footplate_local.apiserver.storage.model import Change, Stored
 
 JSON = dict[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from footplate_local.apiserver.metadata import timestamp
+from footplate_local.apiserver.objects.metadata import timestamp
 from footplate_local.apiserver.storage.model import Storage
 
 JSON = dict[str, Any]

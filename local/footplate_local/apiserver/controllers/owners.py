@@ -9,9 +9,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from footplate_local.apiserver.deletion import Deletion
-from footplate_local.apiserver.metadata import FOREGROUND, ORPHAN
-from footplate_local.apiserver.objects import Objects
+from footplate_local.apiserver.objects.deletion import Deletion
+from footplate_local.apiserver.objects.metadata import FOREGROUND, ORPHAN
+from footplate_local.apiserver.objects.objects import Objects
 from footplate_local.apiserver.storage.model import ObjectKey, Stored
 
 JSON = dict[str, Any]

@@ -13,7 +13,6 @@ from typing import Any
 
 from aiohttp import web
 
-from footplate_local.apiserver import metadata
 from footplate_local.apiserver.errors import (
     FieldError,
     Subject,
@@ -25,6 +24,7 @@ from footplate_local.apiserver.errors import (
 from footplate_local.apiserver.http import options, requests
 from footplate_local.apiserver.http.answers import answer
 from footplate_local.apiserver.kinds.registry import ResourceType
+from footplate_local.apiserver.objects import metadata
 from footplate_local.apiserver.patching import ownership
 
 JSON = dict[str, Any]

@@ -23,7 +23,7 @@ from footplate_local.apiserver.errors import (
 )
 from footplate_local.apiserver.http import options
 from footplate_local.apiserver.http.requests import Target
-from footplate_local.apiserver.objects import Objects
+from footplate_local.apiserver.objects.objects import Objects
 from footplate_local.apiserver.storage.model import ObjectKey
 
 JSON = dict[str, Any]

@@ -14,7 +14,6 @@ from typing import Any
 
 from multidict import MultiMapping
 
-from footplate_local.apiserver.deletion import Deletion
 from footplate_local.apiserver.errors import (
     FieldError,
     Subject,
@@ -24,7 +23,8 @@ from footplate_local.apiserver.errors import (
     not_supported,
     required,
 )
-from footplate_local.apiserver.objects import Writing
+from footplate_local.apiserver.objects.deletion import Deletion
+from footplate_local.apiserver.objects.objects import Writing
 
 JSON = dict[str, Any]
 Query = MultiMapping[str]

@@ -6,14 +6,14 @@ import random
 
 from aiohttp import web
 
-from footplate_local.apiserver import selectors
 from footplate_local.apiserver.errors import bad_request
 from footplate_local.apiserver.http import freshness, negotiation, options, views
 from footplate_local.apiserver.http.answers import answer, warning
 from footplate_local.apiserver.http.options import ListOptions
 from footplate_local.apiserver.http.requests import Target
 from footplate_local.apiserver.http.watches import Watch, WatchOptions
-from footplate_local.apiserver.objects import Objects
+from footplate_local.apiserver.objects import selectors
+from footplate_local.apiserver.objects.objects import Objects
 from footplate_local.apiserver.storage import paging
 from footplate_local.apiserver.storage.paging import Wanted
 

@@ -13,14 +13,16 @@ from typing import Any
 
 from aiohttp import web
 
-from footplate_local.apiserver import errors, metadata, policies, scaling
-from footplate_local.apiserver.deletion import check_preconditions
+from footplate_local.apiserver import errors
 from footplate_local.apiserver.http import logs, negotiation, options, requests, views
 from footplate_local.apiserver.http.answers import answer, success
 from footplate_local.apiserver.http.reading import Reading
 from footplate_local.apiserver.http.requests import Target
-from footplate_local.apiserver.kinds import builtin_schemas, pods, typed
-from footplate_local.apiserver.objects import Objects, Writing
+from footplate_local.apiserver.kinds import builtin_schemas, typed
+from footplate_local.apiserver.kinds.pods import strategy as pods
+from footplate_local.apiserver.objects import metadata, policies, scaling
+from footplate_local.apiserver.objects.deletion import check_preconditions
+from footplate_local.apiserver.objects.objects import Objects, Writing
 from footplate_local.apiserver.patching import patches
 from footplate_local.apiserver.patching.patches import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from footplate_local.apiserver.patching.server_side_apply import apply_scale, server_side_apply

@@ -9,8 +9,8 @@ from typing import Any
 
 from footplate_local.apiserver.errors import not_acceptable
 from footplate_local.apiserver.http.negotiation import Accepted
-from footplate_local.apiserver.kinds import tables
 from footplate_local.apiserver.kinds.registry import ResourceType
+from footplate_local.apiserver.printing import tables
 from footplate_local.apiserver.storage.model import Stored, encode
 
 JSON = dict[str, Any]

@@ -20,7 +20,7 @@ from footplate_local.apiserver import errors
 from footplate_local.apiserver.http import freshness, views
 from footplate_local.apiserver.http.negotiation import Accepted
 from footplate_local.apiserver.http.requests import Target
-from footplate_local.apiserver.selectors import Match
+from footplate_local.apiserver.objects.selectors import Match
 from footplate_local.apiserver.storage.model import Change, HistoryGone, Storage, Stored, at_version, encode
 
 JSON = dict[str, Any]

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.kinds import access, networking, policies, quotas, volumes, workloads
 from footplate_local.apiserver.kinds.data import ConfigMapStrategy, SecretStrategy
 from footplate_local.apiserver.kinds.events import EventStrategy
 from footplate_local.apiserver.kinds.jobs import CronJobStrategy, JobStrategy
 from footplate_local.apiserver.kinds.nodes import LeaseStrategy, NamespaceStrategy, NodeStrategy
 from footplate_local.apiserver.kinds.plain import Check, Fill, Names, PlainStrategy, fill_nothing, find_nothing
-from footplate_local.apiserver.kinds.pods import PodStrategy
+from footplate_local.apiserver.kinds.pods.strategy import PodStrategy
 from footplate_local.apiserver.kinds.registry import ALL_VERBS, ResourceType, ScalePaths, Strategy
-from footplate_local.apiserver.kinds.services import ServiceStrategy
+from footplate_local.apiserver.kinds.services.strategy import ServiceStrategy
 from footplate_local.apiserver.kinds.workloads import WorkloadStrategy
+from footplate_local.apiserver.objects import names
 
 _ALL = ("all",)
 _EXTENSIONS = ("api-extensions",)

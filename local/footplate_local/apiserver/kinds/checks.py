@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError, field_forbidden, invalid_value, not_supported, required
+from footplate_local.apiserver.objects import names
 from footplate_local.apiserver.schema.quantity import parse_quantity
 
 JSON = dict[str, Any]

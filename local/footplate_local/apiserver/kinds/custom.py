@@ -9,10 +9,10 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from footplate_local.apiserver import metadata
 from footplate_local.apiserver.errors import FieldError, invalid_value
 from footplate_local.apiserver.kinds import embedded
 from footplate_local.apiserver.kinds.registry import ScalePaths, Strategy
+from footplate_local.apiserver.objects import metadata
 from footplate_local.apiserver.schema import shaping, validation
 from footplate_local.apiserver.schema.correlation import MISSING, former_field
 from footplate_local.apiserver.schema.jsonpath import first

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError, field_forbidden, invalid_value, not_supported, required
+from footplate_local.apiserver.objects import names
 from footplate_local.apiserver.schema import fieldpath
 from footplate_local.apiserver.schema.declared import schema_errors
 from footplate_local.apiserver.schema.paths import child, indexed, keyed

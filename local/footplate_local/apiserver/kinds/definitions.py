@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from footplate_local.apiserver.errors import FieldError, undecodable
-from footplate_local.apiserver.kinds import definition_status, printing
+from footplate_local.apiserver.kinds import definition_status
 from footplate_local.apiserver.kinds.custom import CustomStrategy
 from footplate_local.apiserver.kinds.definition_checks import definition_errors
 from footplate_local.apiserver.kinds.registry import Column, ResourceType, ScalePaths, Strategy, version_rank
+from footplate_local.apiserver.printing import columns as printing
 from footplate_local.apiserver.schema import formats
 from footplate_local.apiserver.schema.structure import malformed, parts
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from footplate_local.apiserver import metadata
 from footplate_local.apiserver.errors import FieldError
 from footplate_local.apiserver.kinds import typed
+from footplate_local.apiserver.objects import metadata
 from footplate_local.apiserver.schema.embedded import inside, type_errors
 from footplate_local.apiserver.schema.paths import child
 

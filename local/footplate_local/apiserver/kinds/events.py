@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError, invalid_value, required
 from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
 from footplate_local.apiserver.kinds.registry import Strategy
+from footplate_local.apiserver.objects import names
 
 JSON = dict[str, Any]
 _LONGEST, _LONGEST_NOTE = 128, 1024

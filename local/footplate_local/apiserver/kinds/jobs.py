@@ -10,9 +10,11 @@ import re
 from typing import Any
 
 from footplate_local.apiserver.errors import invalid_value, not_supported, required
-from footplate_local.apiserver.kinds import checks, label_selectors, pod_defaults, pod_validation
+from footplate_local.apiserver.kinds import checks, label_selectors
 from footplate_local.apiserver.kinds.checks import Errors
 from footplate_local.apiserver.kinds.plain import PlainStrategy
+from footplate_local.apiserver.kinds.pods import defaults as pod_defaults
+from footplate_local.apiserver.kinds.pods import validation as pod_validation
 
 JSON = dict[str, Any]
 _UID, _NAME = "controller-uid", "job-name"

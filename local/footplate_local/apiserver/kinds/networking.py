@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import invalid_value, not_supported, required
 from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
+from footplate_local.apiserver.objects import names
 
 JSON = dict[str, Any]
 _PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError, field_forbidden, invalid_value
-from footplate_local.apiserver.kinds import checks, resource_validation
+from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
+from footplate_local.apiserver.kinds.pods import resources as resource_validation
+from footplate_local.apiserver.kinds.pods.scheduling import TAINT_EFFECTS
 from footplate_local.apiserver.kinds.registry import Strategy
-from footplate_local.apiserver.kinds.scheduling_validation import TAINT_EFFECTS
+from footplate_local.apiserver.objects import names
 
 JSON = dict[str, Any]
 _KUBERNETES = "kubernetes"

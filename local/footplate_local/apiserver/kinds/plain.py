@@ -6,10 +6,10 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError
 from footplate_local.apiserver.kinds import builtin_schemas, typed
 from footplate_local.apiserver.kinds.registry import Strategy
+from footplate_local.apiserver.objects import names
 
 JSON = dict[str, Any]
 Names = Callable[[str], list[str]]

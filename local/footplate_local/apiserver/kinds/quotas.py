@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import field_forbidden, invalid_value, required
-from footplate_local.apiserver.kinds import checks, resource_validation
+from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
+from footplate_local.apiserver.kinds.pods import resources as resource_validation
+from footplate_local.apiserver.objects import names
 from footplate_local.apiserver.schema.quantity import parse_quantity
 
 JSON = dict[str, Any]

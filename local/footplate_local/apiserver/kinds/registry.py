@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError, undecodable
 from footplate_local.apiserver.kinds import builtin_schemas, typed
+from footplate_local.apiserver.objects import names
 from footplate_local.apiserver.storage.model import ObjectKey, Storage
 
 JSON = dict[str, Any]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import field_forbidden, not_supported, required
-from footplate_local.apiserver.kinds import checks, scheduling_validation
+from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
+from footplate_local.apiserver.kinds.pods import scheduling as scheduling_validation
+from footplate_local.apiserver.objects import names
 
 JSON = dict[str, Any]
 _MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")

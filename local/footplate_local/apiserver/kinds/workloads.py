@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from footplate_local.apiserver.errors import field_forbidden, invalid_value, not_supported, required
-from footplate_local.apiserver.kinds import checks, label_selectors, pod_defaults, pod_validation
+from footplate_local.apiserver.kinds import checks, label_selectors
 from footplate_local.apiserver.kinds.checks import Errors
 from footplate_local.apiserver.kinds.plain import Check, Fill, PlainStrategy
+from footplate_local.apiserver.kinds.pods import defaults as pod_defaults
+from footplate_local.apiserver.kinds.pods import validation as pod_validation
 
 JSON = dict[str, Any]
 _ROLLING: dict[str, JSON] = {

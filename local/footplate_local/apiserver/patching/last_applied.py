@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from footplate_local.apiserver.kinds.registry import ResourceType
-from footplate_local.apiserver.metadata import ANNOTATIONS_LIMIT
+from footplate_local.apiserver.objects.metadata import ANNOTATIONS_LIMIT
 from footplate_local.apiserver.patching.comparing import compare, fields_of
 from footplate_local.apiserver.patching.field_paths import go_json
 from footplate_local.apiserver.patching.field_sets import NOTHING, FieldSet

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from footplate_local.apiserver import errors, metadata, scaling
+from footplate_local.apiserver import errors
 from footplate_local.apiserver.http.requests import Target
 from footplate_local.apiserver.kinds.registry import ResourceType
-from footplate_local.apiserver.objects import Objects, Writing
+from footplate_local.apiserver.objects import metadata, scaling
+from footplate_local.apiserver.objects.objects import Objects, Writing
 from footplate_local.apiserver.patching import last_applied, ownership
 from footplate_local.apiserver.patching.field_paths import path_order, shown
 from footplate_local.apiserver.patching.fitting import misfits

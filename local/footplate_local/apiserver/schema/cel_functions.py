@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from footplate_local.apiserver import names
+from footplate_local.apiserver.objects import names
 from footplate_local.apiserver.schema import formats, patterns
 from footplate_local.apiserver.schema.quantity import parse_quantity
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError, invalid_value, required
+from footplate_local.apiserver.objects import names
 from footplate_local.apiserver.schema.paths import child, indexed, keyed
 from footplate_local.apiserver.schema.shaping import is_embedded
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from footplate_local.apiserver.errors import StatusError, bad_request, gone, too_large_version, too_old_to_continue
-from footplate_local.apiserver.selectors import Match
+from footplate_local.apiserver.objects.selectors import Match
 from footplate_local.apiserver.storage.model import HistoryGone, Storage, Stored
 
 JSON = dict[str, Any]

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver import names, policies
 from footplate_local.apiserver.errors import FieldError, field_forbidden, invalid_value, required
 from footplate_local.apiserver.kinds.registry import ResourceType
-from footplate_local.apiserver.policies import MetadataRules
+from footplate_local.apiserver.objects import names, policies
+from footplate_local.apiserver.objects.policies import MetadataRules
 
 JSON = dict[str, Any]
 ANNOTATIONS_LIMIT = 256 * 1024

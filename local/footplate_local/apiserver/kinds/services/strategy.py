@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError, StatusError, Subject, invalid_value
-from footplate_local.apiserver.kinds import addresses, service_validation
 from footplate_local.apiserver.kinds.registry import Strategy
+from footplate_local.apiserver.kinds.services import addresses
+from footplate_local.apiserver.kinds.services import validation as service_validation
+from footplate_local.apiserver.objects import names
 from footplate_local.apiserver.storage.model import Storage
 
 JSON = dict[str, Any]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from footplate_local.apiserver.kinds import label_selectors
-from footplate_local.apiserver.kinds.printing import (
+from footplate_local.apiserver.printing.columns import (
     AGE,
     CONTAINERS,
     IMAGES,

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver.kinds import printers, printing
-from footplate_local.apiserver.kinds.printing import Printer
 from footplate_local.apiserver.kinds.registry import Column, ResourceType
+from footplate_local.apiserver.printing import columns as printing
+from footplate_local.apiserver.printing import printers
+from footplate_local.apiserver.printing.columns import Printer
 from footplate_local.apiserver.schema.jsonpath import BadPath, find, parse
 
 JSON = dict[str, Any]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from footplate_local.apiserver.kinds import addresses
 from footplate_local.apiserver.kinds.policies import SYSTEM_PRIORITIES
-from footplate_local.apiserver.objects import Objects, Writing
+from footplate_local.apiserver.kinds.services import addresses
+from footplate_local.apiserver.objects.objects import Objects, Writing
 
 JSON = dict[str, Any]
 NAMESPACES = ("default", "kube-system", "footplate-system")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver.kinds import print_cluster, print_network, print_storage, print_workloads
-from footplate_local.apiserver.kinds.print_pods import PODS
-from footplate_local.apiserver.kinds.printing import NAME, Column, Printer, name
 from footplate_local.apiserver.kinds.registry import ResourceType
+from footplate_local.apiserver.printing import cluster, network, storage, workloads
+from footplate_local.apiserver.printing.columns import NAME, Column, Printer, name
+from footplate_local.apiserver.printing.pods import PODS
 
 JSON = dict[str, Any]
 
@@ -21,10 +21,10 @@ def _created(obj: JSON, now: datetime) -> list[Any]:
 _PLAIN = Printer((NAME, Column("Created At", "ObjectMeta.creationTimestamp", "date")), _created)
 _PRINTERS: dict[str, Printer] = {
     "Pod": PODS,
-    **print_workloads.PRINTERS,
-    **print_network.PRINTERS,
-    **print_storage.PRINTERS,
-    **print_cluster.PRINTERS,
+    **workloads.PRINTERS,
+    **network.PRINTERS,
+    **storage.PRINTERS,
+    **cluster.PRINTERS,
 }
 
 

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import field_forbidden, invalid_value, not_supported, required
-from footplate_local.apiserver.kinds import checks, resource_validation, security_validation
+from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
-from footplate_local.apiserver.kinds.volume_validation import field_reference, resource_reference
+from footplate_local.apiserver.kinds.pods import resources as resource_validation
+from footplate_local.apiserver.kinds.pods import security as security_validation
+from footplate_local.apiserver.kinds.pods.volumes import field_reference, resource_reference
+from footplate_local.apiserver.objects import names
 
 JSON = dict[str, Any]
 _NOT_RESTARTED = "may not be set for init containers without restartPolicy=Always"

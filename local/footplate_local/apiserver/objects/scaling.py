@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from footplate_local.apiserver import incoming
-from footplate_local.apiserver.deletion import failed_precondition
-from footplate_local.apiserver.errors import StatusError, bad_request, internal_error
+from footplate_local.apiserver.errors import StatusError, bad_request
 from footplate_local.apiserver.kinds import label_selectors
 from footplate_local.apiserver.kinds.registry import ResourceType
-from footplate_local.apiserver.objects import Writing
+from footplate_local.apiserver.objects import incoming
+from footplate_local.apiserver.objects.deletion import failed_precondition
+from footplate_local.apiserver.objects.objects import Writing
 from footplate_local.apiserver.schema.jsonpath import first, parse
 
 JSON = dict[str, Any]
@@ -46,10 +46,10 @@ def of(kind: ResourceType, obj: JSON) -> JSON:
 
 
 def shown(kind: ResourceType, obj: JSON) -> JSON:
-    """The Scale of an object as a GET answers it. Raises 500, as kube-apiserver does, when no replicas are set."""
+    """The Scale of an object as a GET answers it. Raises 400 when no replicas are set (kube-apiserver: 500)."""
     assert kind.scale is not None, "only kinds with scale paths have the subresource"
     if first(obj, kind.scale.spec_replicas) is None:
-        raise internal_error(f'the spec replicas field "{kind.scale.spec_replicas}" does not exist')
+        raise bad_request(f'the spec replicas field "{kind.scale.spec_replicas}" does not exist')
     return of(kind, obj)
 
 

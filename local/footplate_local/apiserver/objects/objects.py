@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver import errors, incoming, metadata, names, policies
-from footplate_local.apiserver.deletion import Deletion, failed_precondition, outcome
+from footplate_local.apiserver import errors
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
+from footplate_local.apiserver.objects import incoming, metadata, names, policies
+from footplate_local.apiserver.objects.deletion import Deletion, failed_precondition, outcome
 from footplate_local.apiserver.patching import ownership
 from footplate_local.apiserver.patching.shapes import MISSING
 from footplate_local.apiserver.storage.model import ObjectKey, Storage

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from footplate_local.apiserver import errors, policies
+from footplate_local.apiserver import errors
 from footplate_local.apiserver.errors import StatusError
-from footplate_local.apiserver.kinds import pods
 from footplate_local.apiserver.kinds.definitions import CLEANUP_FINALIZER
 from footplate_local.apiserver.kinds.definitions import RESOURCE as DEFINITIONS
+from footplate_local.apiserver.kinds.pods import strategy as pods
 from footplate_local.apiserver.kinds.registry import ResourceType
-from footplate_local.apiserver.metadata import FOREGROUND, ORPHAN, timestamp
+from footplate_local.apiserver.objects import policies
+from footplate_local.apiserver.objects.metadata import FOREGROUND, ORPHAN, timestamp
 
 JSON = dict[str, Any]
 

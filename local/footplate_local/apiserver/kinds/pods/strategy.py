@@ -12,7 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from footplate_local.apiserver.errors import FieldError, bad_request, conflict
-from footplate_local.apiserver.kinds import pod_admission, pod_defaults, pod_validation
+from footplate_local.apiserver.kinds.pods import admission as pod_admission
+from footplate_local.apiserver.kinds.pods import defaults as pod_defaults
+from footplate_local.apiserver.kinds.pods import validation as pod_validation
 from footplate_local.apiserver.kinds.registry import Strategy
 from footplate_local.apiserver.schema.quantity import parse_quantity
 from footplate_local.apiserver.storage.model import Storage

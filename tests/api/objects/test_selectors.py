@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from footplate_local.apiserver.errors import StatusError
-from footplate_local.apiserver.selectors import FieldTerm, field_terms, label_matcher
+from footplate_local.apiserver.objects.selectors import FieldTerm, field_terms, label_matcher
 
 LABELS = {"app": "x", "tier": "2", "in": "notin", "empty": "", "example.com/a": "b"}
 

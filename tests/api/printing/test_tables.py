@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from footplate_local.apiserver.kinds import tables
 from footplate_local.apiserver.kinds.builtins import builtin_types
 from footplate_local.apiserver.kinds.registry import Column, Registry, ResourceType, Strategy
+from footplate_local.apiserver.printing import tables
 
 JSON = dict[str, Any]
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)

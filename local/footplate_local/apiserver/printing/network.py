@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver.kinds.printing import (
+from footplate_local.apiserver.printing.columns import (
     AGE,
     NAME,
     NONE,

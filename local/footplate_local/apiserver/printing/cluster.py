@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver.kinds.printing import AGE, NAME, NONE, UNKNOWN, Column, Printer, age, name, since
+from footplate_local.apiserver.printing.columns import AGE, NAME, NONE, UNKNOWN, Column, Printer, age, name, since
 
 JSON = dict[str, Any]
 _ROLE, _OLD_ROLE = "node-role.kubernetes.io/", "kubernetes.io/role"

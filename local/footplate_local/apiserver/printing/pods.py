@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver.kinds.printing import AGE, NAME, NONE, Column, Printer, age, name, since
+from footplate_local.apiserver.printing.columns import AGE, NAME, NONE, Column, Printer, age, name, since
 
 JSON = dict[str, Any]
 _ENDED = {

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import field_forbidden, invalid_value, required
-from footplate_local.apiserver.kinds import (
-    checks,
-    container_validation,
-    resource_validation,
-    scheduling_validation,
-    security_validation,
-    volume_validation,
-)
+from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
+from footplate_local.apiserver.kinds.pods import containers as container_validation
+from footplate_local.apiserver.kinds.pods import resources as resource_validation
+from footplate_local.apiserver.kinds.pods import scheduling as scheduling_validation
+from footplate_local.apiserver.kinds.pods import security as security_validation
+from footplate_local.apiserver.kinds.pods import volumes as volume_validation
+from footplate_local.apiserver.objects import names
 
 JSON = dict[str, Any]
 RESTART_POLICIES = ("Always", "OnFailure", "Never")

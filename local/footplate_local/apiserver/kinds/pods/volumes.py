@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import FieldError, field_forbidden, invalid_value, not_supported, required
 from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
+from footplate_local.apiserver.objects import names
 from footplate_local.apiserver.schema.quantity import parse_quantity
 
 JSON = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from footplate_local.apiserver.kinds.printing import AGE, NAME, UNSET, Column, Printer, age, name
+from footplate_local.apiserver.printing.columns import AGE, NAME, UNSET, Column, Printer, age, name
 
 JSON = dict[str, Any]
 _MODES = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}

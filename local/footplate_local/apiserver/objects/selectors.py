@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from footplate_local.apiserver import names
 from footplate_local.apiserver.errors import StatusError, bad_request
 from footplate_local.apiserver.kinds.registry import ResourceType
+from footplate_local.apiserver.objects import names
 
 JSON = dict[str, Any]
 Labels = Mapping[str, str]
@@ -187,8 +187,9 @@ def _unescaped(value: str) -> str:
 def field_matcher(kind: ResourceType, selector: str) -> Match:
     """A function of an object. Raises StatusError 400 on a field that the kind has no selector for."""
     terms = field_terms(selector)
-    selectable = {"metadata.name", *kind.strategy.selectable()}
-    if kind.namespaced or not kind.custom:  # built-in kinds know the label everywhere: it is empty on most
+    own = tuple(kind.strategy.selectable())
+    selectable = {"metadata.name", *own}
+    if kind.namespaced or not (kind.custom or own):  # built-in kinds without selectors of their own know both
         selectable.add("metadata.namespace")
     for term in terms:
         if term.path not in selectable:

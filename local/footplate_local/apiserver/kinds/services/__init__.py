@@ -1,0 +1,1 @@
+"""Services: addresses, defaults and checks."""
