@@ -115,12 +115,8 @@ class ResourceApi:
         if not target.name:
             raise errors.bad_request("name must be provided")
         negotiation.accepted(request)
-        raw = await requests.raw_body(request)
-        writing = options.writing(request.query, _agent(request), patch=media)
-        patch = requests.decode(raw, media) if raw.strip() else None
-        writing.body_problems = await requests.body_problems(request)
+        patch, writing = await _patch_sent(request, media)
         if media == APPLY_PATCH:
-            _check_applied_text(writing)
             force, manager = options.flag(request.query, "force"), request.query["fieldManager"]
             applied, created = server_side_apply(self._objects, target, patch, writing, manager=manager, force=force)
             return self._shown(request, target, applied, 201 if created else 200, writing)
@@ -193,12 +189,8 @@ class ResourceApi:
             return answer(scaling.shown(kind, self._objects.read(kind, namespace, name)))
         if request.method == "PATCH":
             media = _patch_type(request, custom=kind.custom)
-            raw = await requests.raw_body(request)
-            writing = options.writing(request.query, _agent(request), patch=media)
-            patch = requests.decode(raw, media) if raw.strip() else None
-            writing.body_problems = await requests.body_problems(request)
+            patch, writing = await _patch_sent(request, media)
             if media == APPLY_PATCH:
-                _check_applied_text(writing)
                 force, manager = options.flag(request.query, "force"), request.query["fieldManager"]
                 applied = apply_scale(self._objects, target, patch, writing, manager=manager, force=force)
                 return answer(scaling.of(kind, applied), warnings=writing.warnings)
@@ -218,6 +210,17 @@ def _decoded(body: Any, group: str, version: str, kind: str) -> JSON:
         return typed.decode(_object(body), builtin_schemas.schema_of(group, version, kind))[0]
     except typed.Undecodable as error:
         raise errors.undecodable(kind, version, str(error)) from error
+
+
+async def _patch_sent(request: web.BaseRequest, media: str) -> tuple[Any, Writing]:
+    """The decoded body of a patch and its options. Raises 400 and 422."""
+    raw = await requests.raw_body(request)
+    writing = options.writing(request.query, _agent(request), patch=media)
+    patch = requests.decode(raw, media) if raw.strip() else None
+    writing.body_problems = await requests.body_problems(request)
+    if media == APPLY_PATCH:
+        _check_applied_text(writing)
+    return patch, writing
 
 
 def _agent(request: web.BaseRequest) -> str:

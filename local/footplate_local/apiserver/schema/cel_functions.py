@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from footplate_local.apiserver.objects import names
 from footplate_local.apiserver.schema import formats, patterns
-from footplate_local.apiserver.schema.quantity import parse_quantity
+from footplate_local.quantity import parse_quantity
 
 JSON = dict[str, Any]
 _KIND, _VALUE = "\ue000kind", "value"

@@ -16,8 +16,8 @@ from footplate_local.apiserver.kinds.pods import admission as pod_admission
 from footplate_local.apiserver.kinds.pods import defaults as pod_defaults
 from footplate_local.apiserver.kinds.pods import validation as pod_validation
 from footplate_local.apiserver.kinds.registry import Strategy
-from footplate_local.apiserver.schema.quantity import parse_quantity
 from footplate_local.apiserver.storage.model import Storage
+from footplate_local.quantity import parse_quantity
 
 JSON = dict[str, Any]
 EVICTED: JSON = {

@@ -13,7 +13,7 @@ from footplate_local.apiserver.errors import FieldError, field_forbidden, invali
 from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
 from footplate_local.apiserver.objects import names
-from footplate_local.apiserver.schema.quantity import parse_quantity
+from footplate_local.quantity import parse_quantity
 
 JSON = dict[str, Any]
 _HOST_PATH_TYPES = (
