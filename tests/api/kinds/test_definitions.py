@@ -295,6 +295,15 @@ def test_groups_of_the_community_need_approval(
     assert _causes(server, body) == causes
 
 
+def test_a_default_may_be_empty(api_server: ApiServerInThread) -> None:
+    """As in every schema made from a PodSpec: the name of an imagePullSecret, by which they are merged."""
+    item = {"type": "object", "properties": {"name": {"type": "string", "default": ""}}}
+    keyed = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+    made = created(api_server, DEFINITIONS, definition(_field(type="array", items=item, **keyed)))
+    stored = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["x"]
+    assert stored["items"]["properties"]["name"]["default"] == ""
+
+
 def test_what_a_definition_does_not_say_is_filled_in(api_server: ApiServerInThread) -> None:
     answer = created(api_server, DEFINITIONS, definition(SCHEMA))
     names = {"plural": "things", "kind": "Thing", "singular": "thing", "listKind": "ThingList"}

@@ -67,6 +67,27 @@ def test_property_names_are_escaped() -> None:
     assert Rules(schema).check({"name-space": 1, "in": 2, "a__b": 3}) == []
 
 
+def test_reserved_words_are_names_of_fields_as_they_are() -> None:
+    rule = "!has(self.namespace) && !has(self.__namespace__) || self.namespace == self.__namespace__"
+    schema = {
+        "type": "object",
+        "properties": {"namespace": {"type": "string"}},
+        "x-kubernetes-validations": [{"rule": rule}],
+    }
+    assert Rules(schema).check({"namespace": "a"}) == []
+    assert Rules(schema).check({}) == []
+
+
+def test_fields_that_no_rule_can_name_count_in_comparisons() -> None:
+    schema = {
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": True,
+        "x-kubernetes-validations": [{"rule": "self == oldSelf"}],
+    }
+    assert Rules(schema).check({"a": {"b": [1]}}, {"a": {"b": [1]}}) == []
+    assert len(Rules(schema).check({"a": {"b": [1]}}, {"a": {"b": [2]}})) == 1
+
+
 def test_a_rule_that_cannot_be_evaluated_refuses_and_says_why() -> None:
     schema = {"type": "object", "x-kubernetes-validations": [{"rule": "self.a > 1", "message": "a above 1"}]}
     (error,) = Rules(schema).check({"b": 1})

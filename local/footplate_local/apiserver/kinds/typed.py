@@ -136,7 +136,7 @@ def _left_out(name: str, value: Any, schema: JSON, struct: JSON) -> bool:
         return True
     if name in struct["x-go-always"]:
         return False
-    if value == "" and isinstance(value, str):
+    if value == "" and schema.get("type") == "string":
         return name not in struct["x-go-keep-empty"]
     if (value == [] and "items" in schema) or (value == {} and "additionalProperties" in schema):
         return True

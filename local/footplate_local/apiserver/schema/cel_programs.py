@@ -20,7 +20,7 @@ from cel_expr_python.ext import ext_bindings, ext_optional
 from google.protobuf import duration_pb2, timestamp_pb2
 
 from footplate_local.apiserver.schema import cel_library
-from footplate_local.apiserver.schema.cel_types import Declared, Types, escape
+from footplate_local.apiserver.schema.cel_types import Declared, Types, names_of
 
 JSON = dict[str, Any]
 BOOL, STRING = cel.Type.BOOL, cel.Type.STRING
@@ -206,7 +206,12 @@ def _seen_object(value: JSON, schema: JSON) -> JSON:
     if isinstance(additional, dict):
         return {key: seen(item, additional) for key, item in value.items()}
     properties = schema.get("properties") or {}
-    return {escape(key) or key: seen(item, properties[key]) for key, item in value.items() if key in properties}
+    found: JSON = {}
+    for key, item in value.items():
+        known = key in properties
+        shown = seen(item, properties[key]) if known else item  # nothing can name it, but it counts in `==`
+        found |= dict.fromkeys((names_of(key) if known else []) or [key], shown)
+    return found
 
 
 def _seen_number(value: float, schema: JSON) -> Any:

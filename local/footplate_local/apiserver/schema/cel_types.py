@@ -36,6 +36,14 @@ def escape(name: str) -> str | None:
     return re.sub(r"__|[.\-/]", lambda match: _ESCAPES[match[0]], name)
 
 
+def names_of(name: str) -> list[str]:
+    """All names of a property in expressions: a reserved word stands escaped and, since Kubernetes 1.31, as it is."""
+    escaped = escape(name)
+    if escaped is None:
+        return []
+    return [escaped, name] if name in _RESERVED else [escaped]
+
+
 def with_metadata(schema: JSON) -> JSON:
     """The schema of a whole object as its rules see it: with its type and names, and no other metadata."""
     properties = {**(schema.get("properties") or {}), "apiVersion": _TEXT, "kind": _TEXT, "metadata": _NAMES_ALONE}
@@ -130,12 +138,13 @@ class Types:
 
     def _message(self, properties: JSON) -> Declared:
         message = descriptor_pb2.DescriptorProto()
-        fields = [(escape(name), self.declare(schema)) for name, schema in properties.items()]
+        fields = [(names_of(name), self.declare(schema)) for name, schema in properties.items()]
         message.options.deprecated_legacy_json_field_conflicts = True  # names may differ in an underscore alone
         message.name = f"M{len(self._file.message_type)}"
-        for name, declared in fields:
-            if name is not None and declared is not None:
-                _add(message, name, _map_entry(message, name, declared))
+        for names, declared in fields:
+            if declared is not None:
+                for name in names:
+                    _add(message, name, _map_entry(message, name, declared))
         self._file.message_type.append(message)
         return Declared(cel.Type(f"schema.{message.name}"), _FIELD.TYPE_MESSAGE, f".schema.{message.name}")
 
