@@ -114,9 +114,12 @@ def _selector_errors(spec: JSON, old: JSON | None, kind: str) -> Errors:
 
 
 def template_errors(template: JSON, selector: JSON | None) -> Errors:
-    """The template of pods that are to live until they are scaled away, which the selector must pick."""
+    """The template of pods that are to live until they are scaled away, which the selector must pick.
+
+    No selector picks nothing, an empty one everything.
+    """
     labels = template["metadata"].get("labels") or {}
-    if selector and not label_selectors.matches(selector, labels):
+    if selector is None or (selector and not label_selectors.matches(selector, labels)):
         text = "`selector` does not match template `labels`"
         yield invalid_value("spec.template.metadata.labels", labels, text)
     yield from pod_validation.template_errors(template, "spec.template")
