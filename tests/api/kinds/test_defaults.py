@@ -139,6 +139,27 @@ def test_a_workload(server: ApiServerInThread, plural: str, sent: JSON, expected
     assert found["metadata"]["generation"] == 1
 
 
+def test_pods_of_a_stateful_set_may_mount_its_claims(server: ApiServerInThread) -> None:
+    asked = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}}
+    container = {**_POD["containers"][0], "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+    spec = {
+        **_SELECTED,
+        "serviceName": "s",
+        "template": {**_TEMPLATE, "spec": {"containers": [container]}},
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": asked}],
+    }
+    made = _created(server, f"{_APPS}/statefulsets", "claims", spec=spec)
+    assert made["spec"]["volumeClaimTemplates"] == [
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "data"},
+            "spec": {**asked, "resources": {"requests": {"storage": "1Gi"}}, "volumeMode": "Filesystem"},
+            "status": {"phase": "Pending"},
+        }
+    ]
+
+
 def test_a_job_selects_its_own_pods(server: ApiServerInThread) -> None:
     template = {"spec": {**_POD, "restartPolicy": "Never"}}
     job = _created(server, "/apis/batch/v1/namespaces/default/jobs", "train", spec={"template": template})

@@ -93,6 +93,7 @@ EMPTY_KEPT = _table("""
 """)
 
 ALWAYS_THERE = _table("""
+    core.v1.PersistentVolumeClaim: metadata spec status
     core.v1.PersistentVolumeClaimSpec: resources
     core.v1.PersistentVolumeClaimCondition: lastProbeTime lastTransitionTime
     core.v1.ProjectedVolumeSource: sources

@@ -113,16 +113,18 @@ def _selector_errors(spec: JSON, old: JSON | None, kind: str) -> Errors:
         yield from checks.unchanged(selector, old["spec"].get("selector"), "spec.selector")
 
 
-def template_errors(template: JSON, selector: JSON | None) -> Errors:
+def template_errors(template: JSON, selector: JSON | None, *, claims: bool = False) -> Errors:
     """The template of pods that are to live until they are scaled away, which the selector must pick.
 
-    No selector picks nothing, an empty one everything.
+    No selector picks nothing, an empty one everything. With `claims` the pods get volumes beside those of the template,
+    and kube-apiserver looks at nothing but its metadata (ValidatePodTemplateSpecForStatefulSet).
     """
     labels = template["metadata"].get("labels") or {}
     if selector is None or (selector and not label_selectors.matches(selector, labels)):
         text = "`selector` does not match template `labels`"
         yield invalid_value("spec.template.metadata.labels", labels, text)
-    yield from pod_validation.template_errors(template, "spec.template")
+    check = pod_validation.template_metadata_errors if claims else pod_validation.template_errors
+    yield from check(template, "spec.template")
     policy = template["spec"]["restartPolicy"]
     if policy != "Always":
         yield not_supported("spec.template.spec.restartPolicy", policy, ("Always",))
@@ -193,7 +195,7 @@ def _check_stateful_set(obj: JSON, old: JSON | None) -> Errors:
     yield from checks.not_negative(spec["replicas"], "spec.replicas")
     yield from checks.not_negative(spec.get("minReadySeconds"), "spec.minReadySeconds")
     yield from _selector_errors(spec, None, "statefulset")
-    yield from template_errors(spec["template"], spec.get("selector"))
+    yield from template_errors(spec["template"], spec.get("selector"), claims=True)
     if old is not None:
         new_rest, old_rest = (
             {key: value for key, value in item["spec"].items() if key not in _STATEFUL_MAY_CHANGE}

@@ -62,12 +62,16 @@ def spec_errors(spec: JSON, path: str = "spec", *, template: bool = False) -> Er
                 yield from container_validation.untrimmed(container, f"{path}.{part}[{index}]")
 
 
-def template_errors(template: JSON, path: str) -> Errors:
-    """Everything that is wrong with the template of a workload's pods (ValidatePodTemplateSpec)."""
+def template_metadata_errors(template: JSON, path: str) -> Errors:
     meta = template.get("metadata") or {}
     yield from checks.labels(meta.get("labels"), f"{path}.labels")
     for key in meta.get("annotations") or {}:
         yield from checks.by(names.label_key, key.lower(), f"{path}.annotations")
+
+
+def template_errors(template: JSON, path: str) -> Errors:
+    """Everything that is wrong with the template of a workload's pods (ValidatePodTemplateSpec)."""
+    yield from template_metadata_errors(template, path)
     yield from spec_errors(template["spec"], f"{path}.spec", template=True)
     if template["spec"].get("ephemeralContainers"):
         text = "ephemeral containers not allowed in pod template"
