@@ -48,7 +48,7 @@ _POLL_SECONDS = 0.1
 _HOPELESS = 3  # failures under its eyes after which `up` stops waiting for a service
 _STOP_PODS_SECONDS = 120.0
 _TITLES = {"apiserver": "API server", "node": "node", "operator": "operator", "supervisor": "supervisor"}
-_MODULES = ("kopf", "prometheus_client", "cel_expr_python", "re2")  # of the extra `local`
+_MODULES = ("kopf", "prometheus_client", "cel_expr_python", "re2", "kubernetes_validate")  # of the extra `local`
 # Everything a home holds; `reset` deletes nothing else, whatever folder FOOTPLATE_HOME names.
 _CONTENT = (
     *("kubeconfig", "cluster.db", "cluster.db-wal", "cluster.db-shm", "token", "operator.yaml"),
