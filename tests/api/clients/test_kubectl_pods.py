@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import queue
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from api_objects import MERGE, created, pod
 from kubectl_runner import SECONDS, Kubectl, cluster_with_kubectl
+from log_endpoint import serving
 
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -53,13 +53,8 @@ class _Log(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    server = Node()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join(SECONDS)
+    with serving(Node()) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from api_objects import PODS, created, pod
 from api_server import ApiServerInThread
+from log_endpoint import serving
 
 ENOUGH = 10.0
 
@@ -50,13 +51,8 @@ class _LogHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def kubelet() -> Iterator[Kubelet]:
-    server = Kubelet()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join(ENOUGH)
+    with serving(Kubelet()) as server:
+        yield server
 
 
 @pytest.fixture

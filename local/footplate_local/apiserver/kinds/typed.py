@@ -126,7 +126,7 @@ class _Decoder:
     def _wrong(self, value: Any, wanted: str, path: str) -> Undecodable:
         plain = "".join(part.partition("[")[0] + "." for part in path.split(".")).rstrip(".")
         return Undecodable(
-            f"json: cannot unmarshal {_json_type(value)} into Go struct field {self._struct}.{plain} of type {wanted}"
+            f"json: cannot unmarshal {_found(value)} into Go struct field {self._struct}.{plain} of type {wanted}"
         )
 
 
@@ -185,19 +185,25 @@ def go_type(schema: JSON) -> str:
     )
 
 
-def _json_type(value: Any) -> str:
+def json_type(value: Any) -> str:
+    """The type of a JSON value, as Go's decoder names it."""
     match value:
         case bool():
             return "bool"
-        case int():
-            return "number" if abs(value) < 2**63 else f"number {value}"
-        case float():
-            return f"number {value}"
+        case int() | float():
+            return "number"
         case str():
             return "string"
         case list():
             return "array"
     return "object"
+
+
+def _found(value: Any) -> str:
+    """What was found in the place of something else; a number that fits no integer is shown."""
+    kind = json_type(value)
+    shown = kind == "number" and (isinstance(value, float) or abs(value) >= 2**63)
+    return f"{kind} {value}" if shown else kind
 
 
 def _time(text: str, *, micro: bool) -> str | None:

@@ -104,10 +104,7 @@ def _entry(item: Any) -> Entry:
 
 def write(meta: JSON, managers: Managers) -> None:
     """Set managedFields of an object's metadata, in the order in which they are always given."""
-    entries = sorted(
-        managers.values(),
-        key=lambda each: (each.operation, each.time, each.manager, each.api_version, each.subresource),
-    )
+    entries = sorted(managers.values(), key=_order)
     if entries:
         meta["managedFields"] = [entry.encoded() for entry in entries]
     else:

@@ -10,6 +10,7 @@ from typing import Any
 
 from footplate_local.apiserver.errors import StatusError, Subject, bad_request, invalid_value
 from footplate_local.apiserver.kinds.registry import ResourceType
+from footplate_local.apiserver.kinds.typed import json_type
 from footplate_local.apiserver.patching.field_paths import go_json
 from footplate_local.apiserver.patching.json_patch import PatchFailed, json_patch
 from footplate_local.apiserver.patching.merge_patch import merge_patch
@@ -43,7 +44,7 @@ def _patched(obj: JSON, media: str, patch: Any, schema: JSON) -> JSON:
     if patch is None:
         raise _no_patch()
     if not isinstance(patch, dict):
-        what = _json_type(patch)
+        what = json_type(patch)
         raise bad_request(
             f"error decoding patch: json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
         )
@@ -65,7 +66,7 @@ def _operations(patch: Any) -> list[Any]:
     if patch is None:
         raise _no_patch()
     if not isinstance(patch, list):
-        what = _json_type(patch)
+        what = json_type(patch)
         raise bad_request(
             f"error decoding patch: json: cannot unmarshal {what} into Go value of type []handlers.jsonPatchOp"
         )
@@ -82,13 +83,13 @@ def _check_operation(operation: Any) -> None:
         return
     if not isinstance(operation, dict):
         raise bad_request(
-            f"error decoding patch: json: cannot unmarshal {_json_type(operation)} into Go value of type "
+            f"error decoding patch: json: cannot unmarshal {json_type(operation)} into Go value of type "
             "handlers.jsonPatchOp"
         )
     for name in ("op", "path", "from"):
         if not isinstance(operation.get(name), str | None):
             raise bad_request(
-                f"error decoding patch: json: cannot unmarshal {_json_type(operation[name])} into Go struct field "
+                f"error decoding patch: json: cannot unmarshal {json_type(operation[name])} into Go struct field "
                 f"jsonPatchOp.{name} of type string"
             )
 
@@ -99,7 +100,7 @@ def _json_patched(obj: JSON, operations: list[Any]) -> JSON:
     except PatchFailed as error:
         raise _rejected() from error
     if not isinstance(patched, dict):
-        raise _invalid(patched, f"json: cannot unmarshal {_json_type(patched)} into an object")
+        raise _invalid(patched, f"json: cannot unmarshal {json_type(patched)} into an object")
     return patched
 
 
@@ -124,16 +125,3 @@ def _rejected() -> StatusError:
 def _invalid(patched: Any, why: str) -> StatusError:
     """What the patch makes of the object is none of its kind."""
     return Subject("", "", "").invalid([invalid_value("patch", go_json(patched), why)])
-
-
-def _json_type(value: Any) -> str:
-    match value:
-        case bool():
-            return "bool"
-        case int() | float():
-            return "number"
-        case str():
-            return "string"
-        case list():
-            return "array"
-    return "object"
