@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def main() -> int:
         asyncio.run(_serve(arguments.home, arguments.port))
     except OSError as error:
         print(f"the API server cannot start in {arguments.home}: {error}", file=sys.stderr)
+        return 1
+    except sqlite3.Error as error:
+        print(
+            f"the API server cannot read {arguments.home / 'cluster.db'}: {error}; put back a copy of it, or begin anew "
+            "with `footplate local reset`",
+            file=sys.stderr,
+        )
         return 1
     return 0
 
