@@ -17,8 +17,8 @@ def test_a_store_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "cluster.db").write_text("no database, whatever its name says\n" * 10)
     assert _started(tmp_path) == (
         1,
-        f"the API server cannot read {tmp_path / 'cluster.db'}: file is not a database; put back a copy of it, or begin "
-        "anew with `footplate local reset`\n",
+        f"the API server cannot read {tmp_path / 'cluster.db'}: file is not a database; put back a copy of it, or "
+        "begin anew with `footplate local reset`\n",
     )
 
 

@@ -41,8 +41,8 @@ def main() -> int:
         return 1
     except sqlite3.Error as error:
         print(
-            f"the API server cannot read {arguments.home / 'cluster.db'}: {error}; put back a copy of it, or begin anew "
-            "with `footplate local reset`",
+            f"the API server cannot read {arguments.home / 'cluster.db'}: {error}; put back a copy of it, or begin "
+            "anew with `footplate local reset`",
             file=sys.stderr,
         )
         return 1
