@@ -8,10 +8,10 @@ TEST   := $(VENV)/.installed-test
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verify crds golden clean
+.PHONY: help demo test test-frameworks verify crds golden clean
 
 help:  ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Footplate needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make demo PYTHON=python3.12" >&2; exit 1; }
@@ -24,8 +24,11 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt
 demo: $(LOCAL)  ## train on real data on an embedded cluster, from nothing to a summary
 	@env -u KUBECONFIG $(BIN)/footplate run examples/digits  # the embedded cluster, whatever the shell points at
 
-test: $(TEST)  ## run all tests
+test: $(TEST)  ## run all tests, but those of environments that take minutes to build
 	$(PYTEST) -n 4
+
+test-frameworks: $(TEST)  ## run the tests of all frameworks, and build what they need
+	$(PYTEST) -n 2 -m frameworks --slow-builds
 
 verify: $(TEST)  ## generated files, ruff, mypy, import rules, clean tree
 	$(BIN)/python -m footplate.api.crd --check

@@ -7,6 +7,15 @@ from pathlib import Path
 
 import pytest
 from api_server import ApiServerInThread
+from framework_environment import SLOW_BUILDS, skip_slow_builds
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(SLOW_BUILDS, action="store_true", help="build framework environments that take minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    skip_slow_builds(config, items)
 
 
 @pytest.fixture

@@ -7,20 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_cluster import LocalCluster, running_cluster
+from framework_environment import EXAMPLES, cluster_with_cache
+from local_cluster import LocalCluster
 
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "digits"
+EXAMPLE = EXAMPLES / "digits"
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
-    cache = ROOT / ".cache" / "environments"
-    cache.mkdir(parents=True, exist_ok=True)
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "environments").symlink_to(cache)
-    with running_cluster(home) as found:
+    with cluster_with_cache(tmp_path) as found:
         yield found
 
 

@@ -1,7 +1,4 @@
-"""PyTorch's DistributedDataParallel for real: the example of two nodes, two processes on one, ranks that fail.
-
-The environment is built by the venv builder once a machine, into `.cache/environments`.
-"""
+"""PyTorch's DistributedDataParallel for real: the example of two nodes, two processes on one, ranks that fail."""
 
 from __future__ import annotations
 
@@ -9,46 +6,24 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from local_cluster import ENVIRONMENTS, LocalCluster, running_cluster
+from framework_environment import EXAMPLES, cluster_with_environment
+from local_cluster import LocalCluster
+from run_files import history, log, outputs, report
 
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "pytorch-ddp"
 NAME = "pytorch-ddp"
-BUILD_SECONDS = 900.0  # a first build downloads and unpacks torch
+EXAMPLE = EXAMPLES / NAME
 SECONDS = 120.0  # what takes 10 to 20 on two free cores
-NOT_TO_BE_HAD = "No matching distribution found for torch"  # pip's words, also where it reaches no index
 
 pytestmark = pytest.mark.frameworks
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """A cluster with the example's Environment built."""
-    home = tmp_path_factory.mktemp("pytorch") / "home"
-    home.mkdir()
-    cache = ROOT / ".cache" / "environments"
-    cache.mkdir(parents=True, exist_ok=True)
-    (home / "environments").symlink_to(cache)
-    with running_cluster(home) as found:
-        found.apply((EXAMPLE / "environment.yaml").read_text())
-        ready = found.wait("the environment is built", lambda: environment_condition(found), BUILD_SECONDS)
-        if NOT_TO_BE_HAD in ready["message"]:
-            pytest.skip(f"torch cannot be had here: {ready['message']}")
-        assert ready["status"] == "True", ready["message"]
+    with cluster_with_environment(NAME, tmp_path_factory) as found:
         yield found
-
-
-def environment_condition(cluster: LocalCluster) -> dict[str, Any] | None:
-    """The condition Ready once the build has ended, well or not."""
-    found = cluster.request("GET", f"{ENVIRONMENTS}/{NAME}")
-    conditions = (found.get("status") or {}).get("conditions") or []
-    ready = next((c for c in conditions if c["type"] == "Ready"), None)
-    ended = ready is not None and (ready["status"] == "True" or ready["reason"] == "BuildFailed")
-    return ready if ended else None
 
 
 def start(cluster: LocalCluster, code: str, nodes: int, processes: int, **spec: Any) -> str:
@@ -71,19 +46,6 @@ def changed(before: str, inserted: str) -> str:
     indent = code[line_start : code.index(before)]
     lines = "".join(f"{indent}{line}\n" for line in inserted.splitlines())
     return code[:line_start] + lines + code[line_start:]
-
-
-def history(run: Path, metric: str) -> list[float]:
-    lines = (run / "metrics/1/worker-0.jsonl").read_text().splitlines()
-    return [entry["value"] for line in lines if (entry := json.loads(line))["name"] == metric]
-
-
-def report(run: Path) -> dict[str, Any]:
-    return dict(json.loads((run / "outputs/report.json").read_text()))
-
-
-def log(run: Path, replica: str, attempt: int = 1) -> str:
-    return (run / f"logs/{attempt}/{replica}.log").read_text()
 
 
 def test_the_example_trains_on_two_nodes(cluster: LocalCluster) -> None:
@@ -111,7 +73,7 @@ def test_the_example_trains_on_two_nodes(cluster: LocalCluster) -> None:
     assert (status["metrics"]["accuracy"]["value"], status["metrics"]["accuracy"]["step"]) == (accuracy[-1], 5)
     assert not (run / "metrics/1/worker-1.jsonl").exists(), "rank 0 alone logs"
 
-    stored = sorted(str(p.relative_to(run)) for p in run.rglob("*") if p.is_file() and "outputs" in p.parts)
+    stored = outputs(run)
     assert stored == ["outputs/checkpoint.pt", "outputs/report.json"]
     manifest = json.loads((run / "manifest.json").read_text())
     assert sorted(entry["path"] for entry in manifest["files"]) == stored
