@@ -9,8 +9,8 @@ import time
 
 from footplate_run import failure, layout, report, workdir
 from footplate_run.console import Console, Relay, write_quietly
-from footplate_run.distribution import distribution_of
 from footplate_run.errors import CannotStart, Stopped
+from footplate_run.frameworks import framework_of
 from footplate_run.hosts import resolve, timeout_of, wait_for
 from footplate_run.orders import read_orders, seconds_of
 from footplate_run.process import adopt_orphans, end_descendants, spawn
@@ -20,7 +20,7 @@ from footplate_run.supervisor import StopLimit, output_pipe, supervise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from footplate_run.distribution import Launch
+    from footplate_run.frameworks.base import Framework, Launch
     from footplate_run.orders import Orders
 
 
@@ -35,7 +35,7 @@ def main() -> int:
     adopt_orphans()
     began = time.time()
     try:
-        orders, launch = _plan(root, environment, console)
+        orders, framework, launch = _plan(root, environment, console)
         environment.update(launch.variables)
         limit = StopLimit(seconds_of(environment, layout.ENV_STOP_SECONDS), signals, console, time.monotonic)
         status = _run(orders, launch, environment, console, signals, limit)
@@ -48,31 +48,31 @@ def main() -> int:
         ending = _ending(None, stop.number, began, str(stop), console)
     else:
         signals.ignore()
-        ending = _ended(status, began, os.path.join(root, layout.TORCHRUN_ERROR), console, limit.exceeded)
+        ending = _ended(status, began, framework, console, limit.exceeded)
     console.close()
     _report(ending, root, environment.get(layout.ENV_TERMINATION_LOG))
     end_descendants()
     return ending.status
 
 
-def _plan(root: str, environment: "dict[str, str]", console: Console) -> "tuple[Orders, Launch]":
+def _plan(root: str, environment: "dict[str, str]", console: Console) -> "tuple[Orders, Framework, Launch]":
     """Finds out what to execute, waiting for the peers that it needs."""
     orders = read_orders(root, environment, os.getcwd())
     workdir.prepare(orders, console.say)
     command = command_of(orders)
-    distribution = distribution_of(orders.distribution.framework)
+    framework = framework_of(orders)
     hosts_file = environment.get(layout.ENV_HOSTS)
     addresses = wait_for(
-        distribution.peers(orders),
+        framework.peers(),
         lambda name: resolve(name, hosts_file),
         time.monotonic,
         time.sleep,
         console.say,
         timeout_of(environment),
     )
-    launch = distribution.launch(orders, command, addresses, environment)
+    launch = framework.launch(command, addresses, environment)
     launch.variables.update(_common_variables(orders, environment))
-    return orders, launch
+    return orders, framework, launch
 
 
 def _common_variables(orders: "Orders", environment: "dict[str, str]") -> "dict[str, str]":
@@ -106,8 +106,8 @@ def _run(
     return supervise(child, relays, signals, limit, time.monotonic)
 
 
-def _ended(status: int, began: float, torchrun_file: str, console: Console, overdue: "str | None") -> report.Ending:
-    """Reads how a program that ran has ended; torchrun's own 1 is replaced by what its first failing worker did.
+def _ended(status: int, began: float, framework: "Framework", console: Console, overdue: "str | None") -> report.Ending:
+    """Reads how a program that ran has ended; whom a framework's own starter blames stands for it.
 
     ``overdue`` says that the launcher killed it, when it did.
     """
@@ -119,35 +119,26 @@ def _ended(status: int, began: float, torchrun_file: str, console: Console, over
         return _ending(exit_code, number, began, overdue, console)
     error_lines = failure.lines_of(console.error_tail.bytes())
     error = failure.error_in(error_lines) or failure.error_in(failure.lines_of(console.tail.bytes()))
-    cause = failure.torchrun_cause(error_lines) if exit_code == 1 else None
-    if cause is not None:
-        rank, code = cause
-        exit_code, number = (None, -code) if code < 0 else (code, None)
-        error = _torchrun_message(torchrun_file) or error or _worker_ended(rank, code)
-    return _ending(exit_code, number, began, error, console)
-
-
-def _worker_ended(rank: int, code: int) -> str:
-    if code < 0:
-        return "the process of rank {} was ended by signal {}".format(rank, -code)
-    return "the process of rank {} exited with code {}".format(rank, code)
-
-
-def _torchrun_message(path: str) -> "str | None":
-    try:
-        with open(path, "rb") as file:
-            return failure.torchrun_error(file.read())
-    except OSError:
-        return None  # written only by workers whose main function is decorated with @record
+    cause = None if exit_code is None else framework.cause(exit_code, error_lines)
+    if cause is None:
+        return _ending(exit_code, number, began, error, console)
+    return _ending(
+        cause.exit_code, cause.signal, began, cause.error or error or cause.ended, console, replica=cause.replica
+    )
 
 
 def _ending(
-    exit_code: "int | None", number: "int | None", began: float, error: "str | None", console: Console
+    exit_code: "int | None",
+    number: "int | None",
+    began: float,
+    error: "str | None",
+    console: Console,
+    replica: "str | None" = None,
 ) -> report.Ending:
     lines = failure.last_lines(failure.lines_of(console.tail.bytes()))
     if error is not None:
         error = failure.cut(error, failure.LINE_LENGTH)
-    return report.Ending(exit_code, number, began, time.time(), error, lines)
+    return report.Ending(exit_code, number, began, time.time(), error, lines, replica)
 
 
 def _report(ending: report.Ending, root: str, termination_log: "str | None") -> None:

@@ -3,7 +3,6 @@
 Everything here is pure: bytes of the console in, text out.
 """
 
-import json
 import re
 
 TYPE_CHECKING = False
@@ -18,11 +17,7 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TRACEBACK = "Traceback (most recent call last):"
 _BEFORE_MAIN = re.compile(r"(?:SyntaxError|IndentationError|TabError): |.*: No module named \S+$")
-# PyTorch: torch.distributed.elastic.multiprocessing.errors, ChildFailedError.format_msg
 _TORCHRUN_SUMMARY = "ChildFailedError"
-_ROOT_CAUSE = re.compile(
-    r"Root Cause \(first observed failure\):.*?\brank\s*: (\d+).*?\bexitcode\s*: (-?\d+)", re.DOTALL
-)
 
 
 def lines_of(tail: bytes) -> "list[str]":
@@ -71,22 +66,3 @@ def _end_of_traceback(lines: "Sequence[str]", before: str) -> "str | None":
             if text and not text[0].isspace():
                 return text
     return None
-
-
-def torchrun_cause(lines: "Sequence[str]") -> "tuple[int, int] | None":
-    """(rank, exit code) of the worker that torchrun names as the root cause; a negative code is a signal."""
-    causes = _ROOT_CAUSE.findall("\n".join(lines))
-    return (int(causes[-1][0]), int(causes[-1][1])) if causes else None
-
-
-def torchrun_error(content: bytes) -> "str | None":
-    """The message in torchrun's error file: a string, or an object whose ``message`` is one."""
-    try:
-        message = json.loads(content.decode("utf-8", "replace"))["message"]
-        if isinstance(message, dict):
-            message = message["message"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    if not isinstance(message, str) or not message.strip() or message == "<NONE>":
-        return None
-    return cut(message.strip().splitlines()[0], LINE_LENGTH)

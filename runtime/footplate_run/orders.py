@@ -12,34 +12,17 @@ from footplate_run.errors import ORDERS, CannotStart
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
 VERSION = 1
 
 
-class Distribution:
-    """How the program is spread over processes. ``processes`` is of each node; 0 means one for each visible GPU."""
-
-    __slots__ = ("backend", "framework", "min_nodes", "nodes", "port", "processes")
-
-    def __init__(
-        self,
-        framework: str,
-        nodes: int = 1,
-        processes: int = 1,
-        min_nodes: "int | None" = None,
-        port: int = 23456,
-        backend: "str | None" = None,
-    ) -> None:
-        self.framework = framework
-        self.nodes = nodes
-        self.processes = processes
-        self.min_nodes = min_nodes
-        self.port = port
-        self.backend = backend
-
-
 class Orders:
-    """What one replica shall do. ``code`` is the program's working directory."""
+    """What one replica shall do. ``code`` is the program's working directory.
+
+    ``distribution`` is that part of launch.json as it is: what is in it is its framework's affair. ``roles`` says how
+    many replicas there are of each role.
+    """
 
     __slots__ = (
         "argv",
@@ -53,6 +36,7 @@ class Orders:
         "job",
         "primary_role",
         "role",
+        "roles",
         "root",
         "script",
         "uid",
@@ -68,7 +52,8 @@ class Orders:
         attempt: int,
         code: str,
         inputs: "Sequence[str]",
-        distribution: Distribution,
+        distribution: "Mapping[str, Any]",
+        roles: "Mapping[str, int]",
         script: "str | None" = None,
         argv: "Sequence[str]" = (),
         command: "Sequence[str]" = (),
@@ -84,6 +69,7 @@ class Orders:
         self.code = code
         self.inputs = tuple(inputs)
         self.distribution = distribution
+        self.roles = roles
         self.script = script
         self.argv = tuple(argv)
         self.command = tuple(command)
@@ -153,7 +139,8 @@ def _orders(launch: dict, root: str, environment: "Mapping[str, str]", working_d
         attempt=int(environment.get(layout.ENV_ATTEMPT, "1")),
         code=_code_folder(launch.get("source"), root, working_directory),
         inputs=[entry["name"] for entry in launch.get("inputs") or ()],
-        distribution=_distribution(launch.get("distribution") or {"framework": "single"}),
+        distribution=dict(launch["distribution"]),
+        roles={role: int(count) for role, count in launch["roles"].items()},
         script=script,
         argv=[str(word) for word in program.get("argv") or ()],
         command=[str(word) for word in command or ()],
@@ -170,16 +157,3 @@ def _code_folder(source: "dict | None", root: str, working_directory: str) -> st
     if image is not None:
         return os.path.join(working_directory, image.get("path") or "")
     return os.path.join(root, layout.CODE)
-
-
-def _distribution(entry: dict) -> Distribution:  # type: ignore[type-arg]
-    processes = entry.get("processesPerNode") or 1
-    min_nodes = entry.get("minNodes")
-    return Distribution(
-        framework=entry["framework"],
-        nodes=int(entry.get("nodes") or 1),
-        processes=0 if processes == "auto" else int(processes),
-        min_nodes=None if min_nodes is None else int(min_nodes),
-        port=int(entry.get("port") or 23456),
-        backend=entry.get("backend"),
-    )

@@ -16,9 +16,12 @@ _SHORT_LINE = 200  # characters of a line where the room is scarce
 
 
 class Ending:
-    """What became of the program. ``exit_code`` is None when ``signal`` ended it; times are seconds since the epoch."""
+    """What became of the program. ``exit_code`` is None when ``signal`` ended it; times are seconds since the epoch.
 
-    __slots__ = ("end_time", "error", "exit_code", "last_lines", "signal", "start_time")
+    ``replica`` is to blame for it when that is not this one.
+    """
+
+    __slots__ = ("end_time", "error", "exit_code", "last_lines", "replica", "signal", "start_time")
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Ending:
         end_time: float,
         error: "str | None" = None,
         last_lines: "Sequence[str]" = (),
+        replica: "str | None" = None,
     ) -> None:
         self.exit_code = exit_code
         self.signal = signal
@@ -35,6 +39,7 @@ class Ending:
         self.end_time = end_time
         self.error = error
         self.last_lines = tuple(last_lines)
+        self.replica = replica
 
     @property
     def status(self) -> int:
@@ -52,6 +57,7 @@ class Ending:
                 "startTime": _rfc3339(self.start_time),
                 "endTime": _rfc3339(self.end_time),
                 "error": self.error,
+                "replica": self.replica,
                 "lastLines": list(last_lines),
             },
             ensure_ascii=False,

@@ -32,8 +32,8 @@ def write_launcher(target: Path) -> None:
             file.write(_SHEBANG)
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
                 archive.writestr(_member("__main__.py"), _MAIN)
-                for source in _sources():
-                    archive.writestr(_member(f"footplate_run/{source.name}"), source.read_bytes())
+                for name, source in _sources():
+                    archive.writestr(_member(name), source.read_bytes())
             file.flush()
             os.fchmod(fd, 0o755)  # the user's container may run under another uid
             os.fsync(fd)
@@ -43,8 +43,11 @@ def write_launcher(target: Path) -> None:
         raise
 
 
-def _sources() -> list[Path]:
-    return sorted(Path(path) for folder in footplate_run.__path__ for path in Path(folder).glob("*.py"))
+def _sources() -> list[tuple[str, Path]]:
+    """Every source with its name in the archive."""
+    folders = [Path(folder) for folder in footplate_run.__path__]
+    found = [(f"footplate_run/{path.relative_to(folder)}", path) for folder in folders for path in folder.rglob("*.py")]
+    return sorted(found)
 
 
 def _member(name: str) -> zipfile.ZipInfo:

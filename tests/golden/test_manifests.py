@@ -72,6 +72,7 @@ CASES: dict[str, list[Any]] = {
     "single-second-attempt": second_attempt(),
     "pytorch": created(**ddp(2)),
     "pytorch-elastic": created(nodes=3, distribution={"pytorch": {"processesPerNode": "auto", "minNodes": 2}}),
+    "jax": created(nodes=2, distribution={"jax": {}}),
     "pytorch-everything": created(Observed(environment=TORCH), **EVERYTHING),
     "environment-build": build(),
 }

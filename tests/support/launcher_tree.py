@@ -94,7 +94,10 @@ class LaunchTree:
             "source": {"configMap": {"name": "digits-code"}},
             "inputs": [],
             "program": {"command": list(command)} if command else {"script": script, "argv": list(argv)},
-            "distribution": {"framework": "single", "nodes": 1, "processesPerNode": 1},
+            "distribution": {
+                "framework": "plain",
+                "variables": {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"},
+            },
             "hosts": "{role}-{index}.digits.default.svc",
             "roles": {"worker": 1},
             "primary": {"role": "worker", "index": 0},

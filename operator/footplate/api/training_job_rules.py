@@ -25,7 +25,8 @@ _SUITS = (
     ),
     Rule(
         "self.nodes == 1 || has(self.distribution) && "
-        "[has(self.distribution.pytorch), has(self.distribution.mpi), has(self.distribution.tensorflow)]"
+        "[has(self.distribution.pytorch), has(self.distribution.mpi), has(self.distribution.tensorflow), "
+        "has(self.distribution.jax)]"
         ".exists(given, given)",
         "nodes: 2 or more needs a distribution, e.g. distribution: {pytorch: {}}",
     ),

@@ -159,6 +159,21 @@ class MPI(Schema):
     """Processes (slots) on each node; auto: one a GPU, or one without GPUs."""
     implementation: Literal["OpenMPI", "MPICH", "Intel"] = "OpenMPI"
     """The MPI that the image holds."""
+    args: Annotated[tuple[Word, ...], Field(max_length=256)] = ()
+    """More arguments of mpirun, before the program, e.g. [--map-by, 'ppr:1:socket']."""
+
+
+class RoleResources(Schema):
+    """What the replicas of each role need, where that is not spec.resources."""
+
+    chief: Resources | None = None
+    """Of the chief; default: spec.resources."""
+    worker: Resources | None = None
+    """Of each worker; default: spec.resources."""
+    ps: Resources | None = None
+    """Of each parameter server; default: spec.resources without GPUs."""
+    evaluator: Resources | None = None
+    """Of the evaluator; default: spec.resources."""
 
 
 class TensorFlow(Schema):
@@ -172,15 +187,21 @@ class TensorFlow(Schema):
     """Whether there is a chief, which then decides the job."""
     evaluator: bool = False
     """Whether there is an evaluator; it is stopped like the parameter servers."""
+    resources: RoleResources = RoleResources()
+    """What the replicas of a role need, where that is not spec.resources."""
+
+
+class Jax(Schema):
+    """One process a node; jax.distributed.initialize() finds the others (JAX: Multi-process programming)."""
 
 
 class Distribution(Schema):
-    """How the program is started on several nodes: at most one of pytorch, mpi and tensorflow."""
+    """How the program is started on several nodes: at most one of pytorch, mpi, tensorflow and jax."""
 
     rules = (
         Rule(
-            "[has(self.pytorch), has(self.mpi), has(self.tensorflow)].filter(given, given).size() <= 1",
-            "distribution takes one of pytorch, mpi and tensorflow: remove the others",
+            "[has(self.pytorch), has(self.mpi), has(self.tensorflow), has(self.jax)].filter(given, given).size() <= 1",
+            "distribution takes one of pytorch, mpi, tensorflow and jax: remove the others",
         ),
     )
 
@@ -190,6 +211,8 @@ class Distribution(Schema):
     """mpirun over all nodes."""
     tensorflow: TensorFlow | None = None
     """TensorFlow's own roles."""
+    jax: Jax | None = None
+    """One process a node."""
 
 
 class Input(Schema):

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from footplate.api.training_job import TrainingJobSpec
+from footplate.api.training_job_spec import Resources
 
 WORKER = "worker"
 
 
-class Framework(Protocol):
-    """One way of launching a program on the nodes of a job. Implementations hold no state and do no I/O."""
+class Framework:
+    """One way of launching a program on the nodes of a job: `nodes` workers unless it says otherwise.
+
+    Frameworks hold no state and do no I/O.
+    """
 
     name: str
+    """The field of spec.distribution that asks for it."""
+    needs_keys = False
+    """Whether its replicas talk to each other by a key and certificate of the job."""
 
     def roles(self, spec: TrainingJobSpec) -> Mapping[str, int]:
         """Replicas by role, in the order in which they are made; the first role's index 0 is the primary."""
-        ...
+        return {WORKER: spec.nodes}
 
-    def deciding(self, spec: TrainingJobSpec) -> frozenset[str]:
-        """The roles all of whose replicas must end with success for the job to be completed."""
-        ...
+    def decides(self, spec: TrainingJobSpec, role: str, index: int) -> bool:
+        """Whether the job needs this replica's success; the others are stopped when all such have ended well."""
+        return True
+
+    def resources(self, spec: TrainingJobSpec, role: str) -> Resources:
+        """What each replica of the role needs."""
+        return spec.resources
 
     def launch(self, spec: TrainingJobSpec, port: int) -> Mapping[str, object]:
-        """`distribution` of launch.json but for `framework` and `nodes`; `port` is free on the primary."""
-        ...
+        """`distribution` of launch.json; `port` is the job's own. Its size does not grow with the replicas."""
+        raise NotImplementedError
+
+
+def gpus(framework: Framework, spec: TrainingJobSpec) -> int:
+    """GPUs of all replicas together."""
+    return sum(count * framework.resources(spec, role).gpu for role, count in framework.roles(spec).items())

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from footplate.api.training_job import TrainingJobSpec
-from footplate.frameworks.base import WORKER
+from footplate.frameworks.base import Framework
 
 
-class PyTorch:
+class PyTorch(Framework):
     """`nodes` workers; every one of them must end with success."""
 
     name = "pytorch"
-
-    def roles(self, spec: TrainingJobSpec) -> Mapping[str, int]:
-        return {WORKER: spec.nodes}
-
-    def deciding(self, spec: TrainingJobSpec) -> frozenset[str]:
-        return frozenset({WORKER})
 
     def launch(self, spec: TrainingJobSpec, port: int) -> Mapping[str, object]:
         assert spec.distribution is not None
         pytorch = spec.distribution.pytorch
         assert pytorch is not None
         return {
+            "framework": "pytorch",
+            "nodes": spec.nodes,
             "processesPerNode": pytorch.processes_per_node,
             "backend": pytorch.backend or ("nccl" if spec.resources.gpu else "gloo"),
             "minNodes": pytorch.min_nodes,

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 
 from footplate.api.training_job import TrainingJobSpec
 from footplate.frameworks.base import Framework
+from footplate.frameworks.jax import Jax
 from footplate.frameworks.pytorch import PyTorch
 from footplate.frameworks.single import Single
 
-REGISTRY: Mapping[str, Framework] = {"pytorch": PyTorch()}
+REGISTRY: Mapping[str, Framework] = {
+    "jax": Jax(),
+    "pytorch": PyTorch(),
+}
 SINGLE = Single()
 
 

@@ -50,8 +50,8 @@ def judge(scene: Scene) -> Plan:
 
 
 def _deciding(scene: Scene) -> Sequence[PodView]:
-    roles = scene.framework.deciding(scene.job.spec)
-    return [p for p in scene.pods if p.replica.role in roles]
+    spec, decides = scene.job.spec, scene.framework.decides
+    return [p for p in scene.pods if decides(spec, p.replica.role, p.replica.index)]
 
 
 def _programs_ended_well(scene: Scene) -> bool:

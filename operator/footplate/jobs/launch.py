@@ -63,7 +63,6 @@ def launch_orders(
     """launch.json as described in docs/architecture.md, "launch.json"."""
     spec, metadata = job.spec, job.metadata
     roles = framework.roles(spec)
-    port = naming.rendezvous_port(metadata.uid)
     return {
         "version": 1,
         "job": {
@@ -77,11 +76,7 @@ def launch_orders(
         "source": spec.source.model_dump(mode="json", by_alias=True, exclude_none=True) if spec.source else None,
         "inputs": [i.model_dump(mode="json", by_alias=True, exclude_none=True) for i in spec.inputs],
         "program": program(job),
-        "distribution": {
-            "framework": framework.name,
-            "nodes": spec.nodes,
-            **framework.launch(spec, port),
-        },
+        "distribution": framework.launch(spec, naming.rendezvous_port(metadata.uid)),
         "hosts": naming.host_pattern(metadata.name, metadata.namespace),
         "roles": dict(roles),
         "primary": {"role": next(iter(roles)), "index": 0},

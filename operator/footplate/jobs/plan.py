@@ -40,7 +40,7 @@ def plan(job: TrainingJob, observed: Observed, context: Context, now: datetime) 
     try:
         framework = framework_of(job.spec)
     except UnsupportedFramework as error:
-        refusal = f"spec.distribution.{error.name} cannot be launched by this version of Footplate yet; it runs pytorch"
+        refusal = f"spec.distribution.{error.name} cannot be launched by this version of Footplate yet"
         return fail(StatusEditor(job, now), Diagnosis(Cause.NOT_SUPPORTED, refusal))
     if refusal:
         return fail(StatusEditor(job, now), Diagnosis(Cause.NOT_SUPPORTED, refusal))

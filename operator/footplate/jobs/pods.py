@@ -8,6 +8,7 @@ from typing import Any
 from footplate.api.training_job import TrainingJob
 from footplate.api.training_job_spec import Resources
 from footplate.constants import CONTAINER_AGENT, CONTAINER_FETCH, CONTAINER_TRAIN, LAUNCHER_STOP_SECONDS
+from footplate.frameworks import Framework
 from footplate.jobs import naming
 from footplate.jobs.context import Context
 from footplate.jobs.launch import store_of
@@ -47,10 +48,16 @@ START_LAUNCHER = (
 
 
 def desired_pod(
-    job: TrainingJob, replica: Replica, attempt: int, image: EnvironmentImage, context: Context, replicas: int
+    job: TrainingJob,
+    framework: Framework,
+    replica: Replica,
+    attempt: int,
+    image: EnvironmentImage,
+    context: Context,
 ) -> Manifest:
-    """The manifest of one replica; `replicas` is how many the attempt has."""
+    """The manifest of one replica."""
     spec, metadata = job.spec, job.metadata
+    resources = framework.resources(spec, replica.role)
     pod: Manifest = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -70,11 +77,11 @@ def desired_pod(
                 _fetch(job, replica, attempt, context),
                 _agent(job, replica, attempt, context),
             ],
-            "containers": [_train(job, replica, attempt, image)],
-            "volumes": _volumes(job),
+            "containers": [_train(job, replica, attempt, image, resources)],
+            "volumes": _volumes(job, resources),
         },
     }
-    if replicas > 1:
+    if sum(framework.roles(spec).values()) > 1:
         pod["spec"]["hostname"] = str(replica)
         pod["spec"]["subdomain"] = naming.service_name(metadata.name)
     return merge_template(pod, spec.pod_template.metadata, spec.pod_template.spec)
@@ -137,7 +144,7 @@ def _agent(job: TrainingJob, replica: Replica, attempt: int, context: Context) -
     return container
 
 
-def _train(job: TrainingJob, replica: Replica, attempt: int, image: EnvironmentImage) -> Manifest:
+def _train(job: TrainingJob, replica: Replica, attempt: int, image: EnvironmentImage, resources: Resources) -> Manifest:
     entrypoint = job.spec.entrypoint
     container: Manifest = {
         "name": CONTAINER_TRAIN,
@@ -148,7 +155,7 @@ def _train(job: TrainingJob, replica: Replica, attempt: int, image: EnvironmentI
             attempt,
             {contract.ENV_STOP_SECONDS: str(LAUNCHER_STOP_SECONDS), **image.variables},
         ),
-        "resources": _resources(job.spec.resources),
+        "resources": _resources(resources),
         "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT), dict(SHM_MOUNT)],
     }
     if entrypoint.launcher:
@@ -172,10 +179,10 @@ def _resources(resources: Resources) -> Manifest:
     return {"requests": requests, "limits": limits}
 
 
-def _volumes(job: TrainingJob) -> Sequence[Manifest]:
+def _volumes(job: TrainingJob, resources: Resources) -> Sequence[Manifest]:
     shm: Manifest = {"medium": "Memory"}
-    if job.spec.resources.shared_memory is not None:
-        shm["sizeLimit"] = str(job.spec.resources.shared_memory)
+    if resources.shared_memory is not None:
+        shm["sizeLimit"] = str(resources.shared_memory)
     volumes: list[Manifest] = [
         {"name": "footplate", "emptyDir": {}},
         {"name": "launch", "configMap": {"name": naming.launch_config_name(job.metadata.name)}},

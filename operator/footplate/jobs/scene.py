@@ -106,7 +106,7 @@ class Scene:
         editor = StatusEditor(self.job, self.now)
         if self.attempt:
             editor.open_attempt(self.attempt).admitted(self.image, run_uri(self.job, self.context))
-            editor.replicas(self.framework.roles(self.job.spec), self.pods)
+            editor.replicas(self.framework, self.pods)
             editor.source(self.pods)
             editor.metrics(self.primary, self.observed.agent)
             starts = [p.train.started_at for p in self.pods if p.train.started_at]

@@ -41,7 +41,7 @@ def start(scene: Scene) -> Plan:
     attempt = scene.attempt + 1
     replicas = scene.replicas()
     editor = StatusEditor(scene.job, scene.now).open_attempt(attempt)
-    editor.admitted(image, run_uri(scene.job, scene.context)).replicas(scene.framework.roles(scene.job.spec), ())
+    editor.admitted(image, run_uri(scene.job, scene.context)).replicas(scene.framework, ())
     editor.phase(Phase.SCALING, "PodsStarting", f"0 of {plural(len(replicas), 'replica')} started")
     return Plan(editor.build(), create=children(scene, attempt, replicas), after=LOOK_AGAIN_SECONDS)
 
@@ -68,7 +68,6 @@ def children(scene: Scene, attempt: int, replicas: Sequence[Replica]) -> Sequenc
         return ()
     job, context = scene.job, scene.context
     image = scene.image
-    total = len(scene.replicas())
-    pods = [desired_pod(job, replica, attempt, image, context, total) for replica in replicas]
-    service = [headless_service(job)] if total > 1 else []
+    pods = [desired_pod(job, scene.framework, replica, attempt, image, context) for replica in replicas]
+    service = [headless_service(job)] if len(scene.replicas()) > 1 else []
     return [launch_config_map(job, scene.framework, context, image), *service, *pods]

@@ -18,6 +18,7 @@ from footplate.api.training_job_status import (
     UsedEnvironment,
     UsedSource,
 )
+from footplate.frameworks import Framework, gpus
 from footplate.jobs.diagnosis import Diagnosis, outputs_complete
 from footplate.jobs.observe import AgentStatus, EnvironmentImage, Json, PodView
 from footplate_runtime.contract import MAX_STATUS_METRICS
@@ -70,7 +71,7 @@ class StatusEditor:
             self._update(environment=UsedEnvironment(name=image.name or None, version=image.version, image=image.image))
         return self.condition(ENVIRONMENT_READY, True, "ImageReady").condition(ADMITTED, True, "NoPool")
 
-    def replicas(self, roles: Mapping[str, int], pods: Sequence[PodView]) -> StatusEditor:
+    def replicas(self, framework: Framework, pods: Sequence[PodView]) -> StatusEditor:
         counts = {
             role: ReplicaCounts(
                 desired=desired,
@@ -78,9 +79,9 @@ class StatusEditor:
                 succeeded=sum(p.train.terminated and p.train.exit_code == 0 for p in pods if p.replica.role == role),
                 failed=sum(p.train.terminated and p.train.exit_code != 0 for p in pods if p.replica.role == role),
             )
-            for role, desired in roles.items()
+            for role, desired in framework.roles(self._job.spec).items()
         }
-        self._update(replicas=counts, gpus=self._job.spec.resources.gpu * sum(roles.values()))
+        self._update(replicas=counts, gpus=gpus(framework, self._job.spec))
         return self
 
     def source(self, pods: Iterable[PodView]) -> StatusEditor:

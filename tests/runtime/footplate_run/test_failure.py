@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torchrun_words import TORCHRUN
 
 from footplate_run.failure import (
     LAST_LINES,
@@ -12,41 +11,7 @@ from footplate_run.failure import (
     error_in,
     last_lines,
     lines_of,
-    torchrun_cause,
-    torchrun_error,
 )
-
-TORCHRUN = """\
-[rank1]: Traceback (most recent call last):
-[rank1]:   File "/footplate/code/train.py", line 9, in <module>
-[rank1]:     main()
-[rank1]: RuntimeError: shape mismatch
-E1121 torch/distributed/elastic/multiprocessing/api.py:874] failed (exitcode: 3) local_rank: 1 (pid: 42) of binary: py
-Traceback (most recent call last):
-  File "<frozen runpy>", line 198, in _run_module_as_main
-torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
-============================================================
-train.py FAILED
-------------------------------------------------------------
-Failures:
-[0]:
-  time      : 2026-11-21_10:00:01
-  host      : worker-0
-  rank      : 0 (local_rank: 0)
-  exitcode  : 1 (pid: 41)
-  error_file: <N/A>
-  traceback : To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html
-------------------------------------------------------------
-Root Cause (first observed failure):
-[1]:
-  time      : 2026-11-21_10:00:00
-  host      : worker-0
-  rank      : 1 (local_rank: 1)
-  exitcode  : {code} (pid: 42)
-  error_file: <N/A>
-  traceback : To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html
-============================================================
-"""
 
 
 @pytest.mark.parametrize(
@@ -106,31 +71,3 @@ def test_last_lines_are_the_last() -> None:
 )  # fmt: skip
 def test_error_in(text: str, wanted: str | None) -> None:
     assert error_in(text.splitlines()) == wanted
-
-
-@pytest.mark.parametrize("code", [3, -9])
-def test_torchrun_names_the_root_cause(code: int) -> None:
-    assert torchrun_cause(TORCHRUN.replace("{code}", str(code)).splitlines()) == (1, code)
-
-
-def test_torchrun_cause_is_none_elsewhere() -> None:
-    assert torchrun_cause(["rank : 1", "exitcode : 3"]) is None
-
-
-@pytest.mark.parametrize(
-    ("content", "wanted"),
-    [
-        ({"message": {"message": "ValueError: bad\nmore", "extraInfo": {"timestamp": "1"}}}, "ValueError: bad"),
-        ({"message": "out of memory"}, "out of memory"),
-        ({"message": "<NONE>"}, None),
-        ({"message": {"message": 3}}, None),
-        ({}, None),
-        ([], None),
-    ],
-)
-def test_torchrun_error_file(content: object, wanted: str | None) -> None:
-    assert torchrun_error(json.dumps(content).encode()) == wanted
-
-
-def test_torchrun_error_file_that_is_torn() -> None:
-    assert torchrun_error(b'{"message": "x') is None

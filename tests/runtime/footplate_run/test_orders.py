@@ -20,6 +20,7 @@ LAUNCH: dict[str, Any] = {
         "port": 23456,
     },
     "hosts": "{role}-{index}.digits.default.svc",
+    "roles": {"worker": 2},
     "primary": {"role": "worker", "index": 0},
 }  # fmt: skip
 
@@ -36,8 +37,8 @@ def test_reads_orders_and_place(tmp_path: Path) -> None:
     assert (orders.script, orders.argv, orders.command) == ("train.py", ("--data", "$(inputs.digits)"), ())
     assert orders.host("worker", 4) == "worker-4.digits.default.svc"
     assert orders.input_path("digits") == f"{tmp_path}/inputs/digits"
-    how = orders.distribution
-    assert (how.framework, how.nodes, how.processes, how.min_nodes, how.port) == ("pytorch", 2, 0, None, 23456)
+    assert orders.distribution == LAUNCH["distribution"]
+    assert orders.roles == {"worker": 2}
 
 
 @pytest.mark.parametrize(

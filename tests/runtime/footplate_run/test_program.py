@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from footplate_run.errors import NOT_EXECUTABLE, NOT_FOUND, CannotStart
-from footplate_run.orders import Distribution, Orders
+from footplate_run.orders import Orders
 from footplate_run.program import command_of, executable_path
 
 
 def orders(code: Path, script: str) -> Orders:
-    return Orders("/footplate", "digits", "u", "worker", 0, 1, str(code), [], Distribution("single"), script)
+    return Orders("/footplate", "digits", "u", "worker", 0, 1, str(code), [], {}, {}, script)
 
 
 @pytest.mark.parametrize(

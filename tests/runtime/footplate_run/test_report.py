@@ -24,6 +24,7 @@ def test_exit_json(tmp_path: Path) -> None:
         "startTime": "2025-11-21T10:00:00.500Z",
         "endTime": "2025-11-21T10:01:00.250Z",
         "error": "ValueError: bad shape",
+        "replica": None,
         "lastLines": ["größe", "…"],
     }
     assert [entry.name for entry in path.parent.iterdir()] == ["exit.json"]

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from footplate_run.errors import CannotStart
-from footplate_run.orders import Distribution, Orders
+from footplate_run.orders import Orders
 from footplate_run.workdir import prepare
 
 
 def orders(root: Path, code: Path) -> Orders:
-    return Orders(str(root), "digits", "u", "worker", 0, 1, str(code), [], Distribution("single"), "train.py")
+    return Orders(str(root), "digits", "u", "worker", 0, 1, str(code), [], {}, {}, "train.py")
 
 
 def test_makes_what_is_missing_and_leaves_what_is_there(tmp_path: Path) -> None:

@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 from launcher_tree import LaunchTree
+from torchrun_words import TORCHRUN
 
-from footplate_run.distribution import Launch, PyTorch, Single, distribution_of, visible_gpus
-from footplate_run.errors import CannotStart
-from footplate_run.orders import Distribution, Orders
+from footplate_run.frameworks.base import Launch
+from footplate_run.frameworks.pytorch import PyTorch, torchrun_cause, torchrun_error
+from footplate_run.orders import Orders
 from footplate_run.program import Command
 
 MASTER = "worker-0.digits.default.svc"
+
+
+ONE_NODE = {"framework": "pytorch", "nodes": 1, "processesPerNode": 1, "port": 23456}
 
 
 def orders(index: int = 0, attempt: int = 1, uid: str = "uid-1", **distribution: Any) -> Orders:
@@ -28,7 +32,8 @@ def orders(index: int = 0, attempt: int = 1, uid: str = "uid-1", **distribution:
         attempt=attempt,
         code="/footplate/code",
         inputs=[],
-        distribution=Distribution(**{"framework": "pytorch", **distribution}),
+        distribution={**ONE_NODE, **distribution},
+        roles={"worker": distribution.get("nodes", 1)},
         hosts="{role}-{index}.digits.default.svc",
     )
 
@@ -44,22 +49,14 @@ def torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def launch(
     given: Orders, words: list[str] | None = None, python: bool = True, env: dict[str, str] | None = None
 ) -> Launch:
-    distribution = PyTorch()
-    addresses = {name: name for name in distribution.peers(given)}
-    return distribution.launch(given, Command(words or ["train.py", "--lr", "1"], python), addresses, env or {})
-
-
-def test_single_runs_the_script_once() -> None:
-    made = Single().launch(orders(framework="single"), Command(["train.py", "-x"], python=True), {}, {})
-    assert made.argv == [sys.executable, "-u", "train.py", "-x"]
-    assert made.variables == {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
-    assert made.death_signal == signal.SIGKILL
-    assert Single().launch(orders(), Command(["sh", "a.sh"], python=False), {}, {}).argv == ["sh", "a.sh"]
+    pytorch = PyTorch(given)
+    addresses = {name: name for name in pytorch.peers()}
+    return pytorch.launch(Command(words or ["train.py", "--lr", "1"], python), addresses, env or {})
 
 
 @pytest.mark.usefixtures("torch")
 def test_pytorch_static_on_two_nodes() -> None:
-    made = launch(orders(index=1, nodes=2, processes=4, port=29400, backend="gloo"))
+    made = launch(orders(index=1, nodes=2, processesPerNode=4, port=29400, backend="gloo"))
     assert made.argv == [
         sys.executable, "-u", "-m", "torch.distributed.run", "--max_restarts=0", "train.py", "--lr", "1",
     ]  # fmt: skip
@@ -80,8 +77,8 @@ def test_pytorch_static_on_two_nodes() -> None:
 
 @pytest.mark.usefixtures("torch")
 def test_pytorch_on_one_node_goes_the_same_way_and_needs_no_peer() -> None:
-    assert PyTorch().peers(orders(nodes=1)) == []
-    made = launch(orders(nodes=1, processes=1))
+    assert PyTorch(orders(nodes=1)).peers() == []
+    made = launch(orders(nodes=1, processesPerNode=1))
     assert made.argv[:4] == [sys.executable, "-u", "-m", "torch.distributed.run"]
     assert made.variables["PET_NNODES"] == "1"
     assert made.variables["PET_MASTER_ADDR"] == "127.0.0.1"
@@ -90,7 +87,7 @@ def test_pytorch_on_one_node_goes_the_same_way_and_needs_no_peer() -> None:
 @pytest.mark.usefixtures("torch")
 @pytest.mark.parametrize(("index", "is_host"), [(0, "true"), (1, "false")])
 def test_pytorch_elastic_meets_at_worker_0(index: int, is_host: str) -> None:
-    variables = launch(orders(index=index, attempt=2, nodes=4, min_nodes=2)).variables
+    variables = launch(orders(index=index, attempt=2, nodes=4, minNodes=2)).variables
     assert {name: value for name, value in variables.items() if re.search("RDZV|NNODES|LOCAL_ADDR", name)} == {
         "PET_NNODES": "2:4",
         "PET_RDZV_BACKEND": "c10d",
@@ -103,7 +100,7 @@ def test_pytorch_elastic_meets_at_worker_0(index: int, is_host: str) -> None:
 
 @pytest.mark.usefixtures("torch")
 def test_min_nodes_of_all_nodes_is_static() -> None:
-    variables = launch(orders(nodes=2, min_nodes=2)).variables
+    variables = launch(orders(nodes=2, minNodes=2)).variables
     assert variables["PET_NNODES"] == "2"
     assert "PET_RDZV_BACKEND" not in variables
 
@@ -115,12 +112,12 @@ def test_a_command_goes_through_torchrun_as_it_is() -> None:
 
 
 def test_peers_are_worker_0_alone() -> None:
-    assert PyTorch().peers(orders(index=3, nodes=4)) == [MASTER]
+    assert PyTorch(orders(index=3, nodes=4)).peers() == [MASTER]
 
 
 def test_an_elastic_node_needs_its_own_address_too() -> None:
     """The others connect to it when torchrun has given it rank 0."""
-    assert PyTorch().peers(orders(index=3, nodes=4, min_nodes=2)) == [MASTER, MASTER.replace("-0", "-3")]
+    assert PyTorch(orders(index=3, nodes=4, minNodes=2)).peers() == [MASTER, MASTER.replace("-0", "-3")]
 
 
 @pytest.mark.usefixtures("torch")
@@ -133,28 +130,8 @@ def test_the_port_is_as_ordered_on_one_machine_too() -> None:
 @pytest.mark.usefixtures("torch")
 @pytest.mark.parametrize(("visible", "wanted"), [("0,1,2", "3"), ("", "1")])
 def test_processes_auto(visible: str, wanted: str) -> None:
-    variables = launch(orders(processes=0), env={"CUDA_VISIBLE_DEVICES": visible}).variables
+    variables = launch(orders(processesPerNode="auto"), env={"CUDA_VISIBLE_DEVICES": visible}).variables
     assert variables["PET_NPROC_PER_NODE"] == wanted
-
-
-@pytest.mark.parametrize(
-    ("environment", "devices", "wanted"),
-    [
-        ({}, ["null", "nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"], 2),
-        ({}, ["null"], 0),
-        ({"CUDA_VISIBLE_DEVICES": "GPU-1a,GPU-2b"}, ["nvidia0", "nvidia1", "nvidia2"], 2),
-        ({"CUDA_VISIBLE_DEVICES": "-1"}, ["nvidia0"], 0),
-    ],
-)
-def test_visible_gpus(environment: dict[str, str], devices: list[str], wanted: int) -> None:
-    assert visible_gpus(environment, devices) == wanted
-
-
-def test_registry() -> None:
-    assert isinstance(distribution_of("single"), Single)
-    assert isinstance(distribution_of("pytorch"), PyTorch)
-    with pytest.raises(CannotStart, match="the framework chainer is not known"):
-        distribution_of("chainer")
 
 
 FAKE_TORCHRUN = """
@@ -177,7 +154,7 @@ def test_launcher_waits_for_worker_0_in_the_hosts_file(tree: LaunchTree) -> None
     env = fake_torch(tree, FAKE_TORCHRUN)
     hosts = tree.root / "hosts"
     tree.write("train.py", "")
-    tree.orders("train.py", ["-x"], distribution={"framework": "pytorch", "nodes": 2, "processesPerNode": 1})
+    tree.orders("train.py", ["-x"], distribution={**ONE_NODE, "nodes": 2})
     process = tree.start(env={**env, "FOOTPLATE_HOSTS": str(hosts), "FOOTPLATE_INDEX": "1"})
     temporary = tree.root / "hosts.tmp"
     temporary.write_text(f"127.5.0.7 {MASTER}\n")
@@ -192,7 +169,7 @@ def test_launcher_waits_for_worker_0_in_the_hosts_file(tree: LaunchTree) -> None
 def test_launcher_gives_up_on_peers(tree: LaunchTree) -> None:
     env = fake_torch(tree, FAKE_TORCHRUN)
     tree.write("train.py", "")
-    tree.orders("train.py", distribution={"framework": "pytorch", "nodes": 2}, hosts="{role}-{index}.invalid")
+    tree.orders("train.py", distribution={**ONE_NODE, "nodes": 2}, hosts="{role}-{index}.invalid")
     ended = tree.run(env={**env, "FOOTPLATE_PEERS_TIMEOUT_SECONDS": "0"})
     assert ended.status == 124
     assert ended.exit["error"].startswith("worker-0.invalid did not resolve within 0 s")
@@ -213,7 +190,7 @@ def test_exit_of_the_failing_worker_stands_for_torchruns(
     )
     env = fake_torch(current_tree, f"import sys\nsys.stderr.write({summary!r})\nsys.exit(1)\n")
     current_tree.write("train.py", "")
-    current_tree.orders("train.py", distribution={"framework": "pytorch", "nodes": 1})
+    current_tree.orders("train.py", distribution=ONE_NODE)
     ended = current_tree.run(env=env)
     how = "exited with code 3" if code > 0 else "was ended by signal 9"
     assert ended.status == status
@@ -231,5 +208,33 @@ def test_torchruns_error_file_is_read(current_tree: LaunchTree) -> None:
     )
     env = fake_torch(current_tree, text)
     current_tree.write("train.py", "")
-    current_tree.orders("train.py", distribution={"framework": "pytorch", "nodes": 1})
+    current_tree.orders("train.py", distribution=ONE_NODE)
     assert current_tree.run(env=env).exit["error"] == "ValueError: from the worker"
+
+
+@pytest.mark.parametrize("code", [3, -9])
+def test_torchrun_names_the_root_cause(code: int) -> None:
+    assert torchrun_cause(TORCHRUN.replace("{code}", str(code)).splitlines()) == (1, code)
+
+
+def test_torchrun_cause_is_none_elsewhere() -> None:
+    assert torchrun_cause(["rank : 1", "exitcode : 3"]) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        ({"message": {"message": "ValueError: bad\nmore", "extraInfo": {"timestamp": "1"}}}, "ValueError: bad"),
+        ({"message": "out of memory"}, "out of memory"),
+        ({"message": "<NONE>"}, None),
+        ({"message": {"message": 3}}, None),
+        ({}, None),
+        ([], None),
+    ],
+)
+def test_torchrun_error_file(content: object, wanted: str | None) -> None:
+    assert torchrun_error(json.dumps(content).encode()) == wanted
+
+
+def test_torchrun_error_file_that_is_torn() -> None:
+    assert torchrun_error(b'{"message": "x') is None
