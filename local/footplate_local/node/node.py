@@ -30,6 +30,7 @@ from footplate_local.node.network import Addresses, hosts_text, write_hosts
 from footplate_local.node.registration import heartbeat, labels_of
 from footplate_local.node.resources import GPU, pod_requests
 from footplate_local.node.runner import DEFAULT_GRACE, Hooks, PodRunner, Timing
+from footplate_local.node.shims import Shims
 from footplate_local.node.status import Verdict, merge_conditions
 from footplate_local.node.worker import TERMINAL, PodWorker
 
@@ -51,6 +52,7 @@ class Node:
         self._client = client
         self._timing = timing or Timing()
         self._recorder = Recorder(client, "footplate-node", clock=SystemClock())
+        self._shims = Shims()
         self._addresses = Addresses()
         self._workers: dict[str, PodWorker] = {}
         self._records: dict[str, PodRecord] = {}  # of pods that an earlier node ran, until they are adopted
@@ -83,6 +85,7 @@ class Node:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await runner.cleanup()
+            await self._shims.close()
 
     # What the API server says
 
@@ -190,6 +193,7 @@ class Node:
         uid = pod["metadata"]["uid"]
         hooks = Hooks(
             objects=self._objects,
+            start=self._shims.start,
             changed=lambda: self._workers[uid].status_changed(),
             warn=lambda reason, message: self._background(self._recorder.warning(pod, reason, message)),
         )

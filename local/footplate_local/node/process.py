@@ -1,11 +1,10 @@
-"""A running container: starts its shim, hears of its end, sends it signals, and clears up after a killed shim."""
+"""A running container: hears of its shim's end, sends it signals, and clears up after a killed shim."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +12,14 @@ from pathlib import Path
 from footplate_local.node.rundir import RunDir
 
 MARKER = "FOOTPLATE_CONTAINER"  # environment of every process of a container: its run's marker
-SHIM = Path(__file__).with_name("shim.py")
 START_SECONDS = 30.0  # for a shim to say that it has started, on a very busy machine
 
 
 class Process:
-    """A shim that is alive. Made by ``start`` or, after the node was restarted, by ``adopt``."""
+    """A shim that is alive. Made by ``Shims.start`` or, after the node was restarted, by ``adopt``."""
 
-    def __init__(self, run: RunDir, pidfd: int, shim: int, on_exit: Callable[[], None]) -> None:
-        self.run = run
+    def __init__(self, pidfd: int, on_exit: Callable[[], None]) -> None:
         self._pidfd = pidfd
-        self._shim = shim
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(pidfd, self._ended)
@@ -57,28 +53,7 @@ class Process:
 
     def _ended(self) -> None:
         self.release()
-        try:
-            os.waitpid(self._shim, os.WNOHANG)
-        except ChildProcessError:  # adopted: it is init's child
-            pass
         self._on_exit()
-
-
-async def start(run: RunDir, on_exit: Callable[[], None]) -> Process:
-    """Starts the shim of RUN and waits until the program has started or cannot be (``run.started()`` is None)."""
-    lock = run.lock()
-    ready, report = os.pipe()
-    try:
-        shim = _spawn(run, lock, report)
-    except BaseException:
-        os.close(ready)
-        raise
-    finally:
-        os.close(lock)
-        os.close(report)
-    pidfd = os.pidfd_open(shim)
-    await _readable(ready, START_SECONDS)
-    return Process(run, pidfd, shim, on_exit)
 
 
 async def adopt(run: RunDir, on_exit: Callable[[], None]) -> Process | None:
@@ -92,47 +67,13 @@ async def adopt(run: RunDir, on_exit: Callable[[], None]) -> Process | None:
             except ProcessLookupError:
                 return None
             if run.alive():  # the lock proves that the number still means our shim
-                return Process(run, pidfd, started.shim, on_exit)
+                return Process(pidfd, on_exit)
             os.close(pidfd)
             return None
         if time.monotonic() > deadline:
             raise TimeoutError(f"the shim of {run.marker} neither started its program nor ended")
         await asyncio.sleep(0.01)
     return None
-
-
-def _spawn(run: RunDir, lock: int, report: int) -> int:
-    output = os.open(run.path / "shim.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.set_inheritable(lock, True)
-        os.set_inheritable(report, True)
-        return os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-I", "-S", str(SHIM), str(run.path), str(lock), str(report)],
-            {"LC_ALL": "C.UTF-8"},
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, null, 0),
-                (os.POSIX_SPAWN_DUP2, output, 1),
-                (os.POSIX_SPAWN_DUP2, output, 2),
-            ],
-            setsid=True,
-        )
-    finally:
-        os.close(output)
-        os.close(null)
-
-
-async def _readable(descriptor: int, seconds: float) -> None:
-    """Waits until DESCRIPTOR is at its end, then closes it."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
-    try:
-        await asyncio.wait_for(ended.wait(), seconds)
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
 
 
 def kill_leftovers(run: RunDir) -> int:

@@ -18,7 +18,7 @@ from footplate_local.node.images import Image, ImageError, resolve
 from footplate_local.node.launch import CommandError, Setting, kinds, process_spec, share_gpus
 from footplate_local.node.lifecycle import Kind, RestartPolicy
 from footplate_local.node.machine import Machine
-from footplate_local.node.slot import Backoff, Slot
+from footplate_local.node.slot import Backoff, Slot, StartShim
 from footplate_local.node.status import Detail, Observed, Verdict, Waiting
 from footplate_local.node.volumes import VolumeError, make_volumes
 
@@ -43,10 +43,12 @@ class Hooks:
     """What a runner needs from outside.
 
     ``objects`` reads ConfigMaps and Secrets of a namespace (raises FootplateError while the API server is away);
-    ``changed`` hears that the status is another; ``warn`` records an event on the pod (reason, sentence).
+    ``start`` starts the shim of a run (``Shims.start``); ``changed`` hears that the status is another; ``warn``
+    records an event on the pod (reason, sentence).
     """
 
     objects: Callable[[str, set[Reference]], Awaitable[Objects]]
+    start: StartShim
     changed: Callable[[], None]
     warn: Callable[[str, str], None]
 
@@ -73,7 +75,7 @@ class PodRunner:
         self._now = now
         self._wake = asyncio.Event()
         self._slots = {
-            container["name"]: Slot(container, kind, self.folder, timing.backoff, self._wake.set)
+            container["name"]: Slot(container, kind, self.folder, timing.backoff, hooks.start, self._wake.set)
             for container, kind in kinds(record.pod)
         }
         self._gpus = share_gpus(record.pod, record.gpus)

@@ -1,16 +1,15 @@
 """The shim above one container: starts it, keeps its log, ends what it leaves behind, records its exit.
 
-Run as ``python -I -S shim.py RUN_DIR LOCK_FD READY_FD`` with the standard library alone, so that it starts in
-milliseconds. It outlives the node. Everything it tells goes through files of RUN_DIR (see ``rundir.py``):
+A process of its own, forked by the shim server (``shim_server.py``); it outlives both the server and the node.
+Everything it tells goes through files of the run's folder (see ``rundir.py``):
 
 - ``spec.json``     what to run (read)
 - ``shim.json``     written before anything is started
 - ``started.json``  written when the program has been executed
 - ``exit.json``     written last; the shim then exits
 
-LOCK_FD is a locked open file: the lock lasts exactly as long as the shim, so whoever finds it free knows that the
-shim is gone, without trusting process numbers. READY_FD is a pipe that is closed as soon as the program has
-started or cannot be.
+It holds a locked open file: the lock lasts exactly as long as the shim, so whoever finds it free knows that the
+shim is gone, without trusting process numbers.
 
 SIGTERM to the shim goes on to the program alone, as a container runtime does; SIGUSR1 kills the whole container.
 """
@@ -42,17 +41,19 @@ CHUNK = 1 << 18
 REAP_SECONDS = 10.0  # a process that survives SIGKILL so long is stuck in the kernel
 
 
-def main() -> int:
-    run_dir, lock_fd, ready_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    os.set_inheritable(lock_fd, False)
-    os.set_inheritable(ready_fd, False)
+def run(run_dir: str, ready_fd: int, own_hostname: bool) -> int:
+    """Runs the container of RUN_DIR to its end and returns the exit status of this process, the shim.
+
+    READY_FD is closed as soon as the program has started or cannot be. OWN_HOSTNAME: the machine allows it one.
+    """
     with open(os.path.join(run_dir, "spec.json"), encoding="utf-8") as file:
         spec: dict[str, Any] = json.load(file)
     write_json(run_dir, "shim.json", {"pid": os.getpid()})
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_NAME, b"footplate-shim", 0, 0, 0)
     check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
-    take_hostname(libc, spec["hostname"])
+    if own_hostname:
+        enter_hostname(libc, spec["hostname"])
     wakeups = catch_signals()
     read_end, write_end = os.pipe()
     pid, error = start(libc, spec, write_end)
@@ -264,25 +265,25 @@ def start_error(name: str, error: OSError) -> str:
     return f'exec: "{name}": {where}{(error.strerror or "").lower()}'
 
 
-def take_hostname(libc: ctypes.CDLL, hostname: str) -> None:
-    """An own UTS namespace with the pod's hostname, where the machine allows it (root, or user namespaces).
+def hostnames_allowed() -> bool:
+    """Whether processes may have hostnames of their own here (root, or user namespaces).
 
-    Tried in a child first: some machines let a user namespace be made but not used, and there is no way back.
+    Tried in a child: some machines let a user namespace be made but not used, and there is no way back.
     """
     trial = os.fork()
     if trial == 0:
         try:
-            enter_hostname(libc, hostname)
+            enter_hostname(ctypes.CDLL(None, use_errno=True), "trial")
             os._exit(0)
         except OSError as error:
-            print(f"shim: no own hostname: {error}", file=sys.stderr, flush=True)
+            print(f"pods have no hostnames of their own here: {error}", file=sys.stderr, flush=True)
         finally:
             os._exit(1)
-    if os.waitpid(trial, 0)[1] == 0:
-        enter_hostname(libc, hostname)
+    return os.waitpid(trial, 0)[1] == 0
 
 
 def enter_hostname(libc: ctypes.CDLL, hostname: str) -> None:
+    """An own UTS namespace with this hostname."""
     uid, gid = os.geteuid(), os.getegid()
     if libc.unshare(CLONE_NEWUTS) != 0:
         check(libc.unshare(CLONE_NEWUSER | CLONE_NEWUTS), "unshare")
@@ -366,7 +367,3 @@ def write_json(folder: str, name: str, value: dict[str, Any]) -> None:
     with open(path + ".tmp", "w", encoding="utf-8") as file:
         json.dump(value, file)
     os.rename(path + ".tmp", path)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

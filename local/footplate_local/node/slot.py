@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from footplate_local.node.status import Detail, Waiting
 MESSAGE_BYTES = 4096  # kubelet: MaxContainerTerminationMessageLength
 FALLBACK_LINES = 80  # kubelet: MaxContainerTerminationMessageLogLines
 FALLBACK_BYTES = 2048  # kubelet: MaxContainerTerminationMessageLogLength
+StartShim = Callable[[RunDir, Callable[[], None]], Awaitable[Process]]  # a run, and who hears of its end
 STUCK_SECONDS = 20.0  # after SIGKILL; longer than a shim waits for the processes it has killed
 
 
@@ -44,6 +45,7 @@ class Slot:
         kind: Kind,
         folder: PodFolder,
         backoff: Backoff,
+        start: StartShim,
         on_change: Callable[[], None],
     ) -> None:
         self.spec = spec
@@ -55,6 +57,7 @@ class Slot:
         self.image_id = ""
         self._folder = folder
         self._backoff = backoff
+        self._start_shim = start
         self._on_change = on_change
         self._run: RunDir | None = None
         self._process: Process | None = None
@@ -120,7 +123,7 @@ class Slot:
         self._drop_old_run(run.number - 2)
         self._last = self._ended
         self._asked_at, self._killed, self._gone = None, False, False
-        self._process = await process.start(run, self._note_end)
+        self._process = await self._start_shim(run, self._note_end)
         self._run = run
         self._ended, self.waiting, self.refusals = None, None, 0
         started = run.started()

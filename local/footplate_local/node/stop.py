@@ -7,11 +7,14 @@ import fcntl
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from footplate_local.node.environment import Objects, Reference
 from footplate_local.node.folders import NodeHome, PodRecord, recorded_pods
 from footplate_local.node.machine import inspect
+from footplate_local.node.process import Process
+from footplate_local.node.rundir import RunDir
 from footplate_local.node.runner import Hooks, PodRunner, Timing
 from footplate_local.node.status import Verdict
 
@@ -73,7 +76,7 @@ async def _stop(home: NodeHome, maximum_grace: float) -> int:
         if record is None or not _runs(home, record):
             continue
         log.info("stopping pod %s", folder.uid)
-        runner = PodRunner(record, home, machine, Timing(), Hooks(_no_objects, _nothing, _ignore))
+        runner = PodRunner(record, home, machine, Timing(), Hooks(_no_objects, _no_start, _nothing, _ignore))
         grace = record.pod["spec"].get("terminationGracePeriodSeconds")
         now = time.time()
         runner.stop(now + min(maximum_grace, 30 if grace is None else grace), shutdown(now))
@@ -92,6 +95,10 @@ def _runs(home: NodeHome, record: PodRecord) -> bool:
 
 async def _no_objects(namespace: str, wanted: set[Reference]) -> Objects:
     return dict.fromkeys(wanted)
+
+
+async def _no_start(run: RunDir, on_exit: Callable[[], None]) -> Process:
+    raise RuntimeError(f"{run.marker} is being stopped, it starts nothing")
 
 
 def _nothing() -> None:

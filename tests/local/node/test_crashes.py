@@ -50,6 +50,36 @@ async def test_a_killed_shim_takes_its_container_along(node: NodeHarness) -> Non
         assert not _runs(pid)
 
 
+async def test_a_killed_shim_server_is_replaced_and_its_shims_live_on(node: NodeHarness) -> None:
+    await node.create(containers=[shell("sleep 0.5; exit 3")])
+    before = await node.until(lambda pod: "running" in state_of(pod))
+    server = _shim_server()
+    os.kill(server, signal.SIGKILL)
+    await node.create("other", containers=[shell("exit 4")])
+    assert [await _exit_code(node, "other"), await _exit_code(node)] == [4, 3]
+    assert state_of(await node.get())["terminated"]["startedAt"] == state_of(before)["running"]["startedAt"]
+    assert _shim_server() != server
+
+
+async def test_the_shim_server_ends_with_its_node(node: NodeHarness) -> None:
+    await node.create(containers=[shell("sleep 0.2; exit 3")])
+    await node.until(lambda pod: "running" in state_of(pod))
+    server = _shim_server()
+    await node.stop()
+    assert not _runs(server)
+    node.start()
+    assert await _exit_code(node) == 3
+
+
+async def test_a_program_holds_nothing_of_its_shim(node: NodeHarness) -> None:
+    """A lock or socket in its hands would outlive the shim, or keep the node waiting for the start."""
+    await node.create(containers=[shell("ls -l /proc/self/fd")])
+    pod = await node.until_phase("Succeeded")
+    held = {line.partition(" -> ")[2] for line in node.log(pod).splitlines() if " -> " in line}
+    assert any(target.startswith("pipe:") for target in held), held
+    assert not any(target.startswith("socket:") or target.endswith("/lock") for target in held), held
+
+
 async def test_a_killed_program(node: NodeHarness) -> None:
     await node.create(containers=[shell("exec sleep 300")])
     pod = await node.until(lambda pod: "running" in state_of(pod))
@@ -265,6 +295,18 @@ async def _port(helper: NodeHarness) -> int:
     found = await helper.client.get(NODES, node_name(helper.home.path))
     assert found is not None
     return int(found["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"])
+
+
+async def _exit_code(node: NodeHarness, name: str = "p") -> int:
+    terminated = ended(await node.until_phase("Failed", name))
+    assert terminated is not None
+    return int(terminated["exitCode"])
+
+
+def _shim_server() -> int:
+    """The process id of the shim server of the node in this process."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return next(int(pid) for pid in children if b"shim_server" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
 def _runs(pid: int) -> bool:
