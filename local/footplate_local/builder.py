@@ -3,6 +3,9 @@
 Its orders and its answer are those of every builder (docs/architecture.md, "A builder"). The image it makes is a
 folder, ``<home>/environments/env-<12 hex>``, made at its final place because virtual environments cannot be moved.
 It counts as there once it holds the file ``.complete``; a build that was killed is begun again from nothing.
+
+pip runs as in an activated environment with the spec's variables, so that a source build finds what a RUN of a
+Dockerfile would: the environment's programs first on the PATH (cmake, mpicxx), then those of the machine.
 """
 
 from __future__ import annotations
@@ -15,18 +18,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from footplate_local.pip_log import PipLog
 from footplate_runtime.contract import DEFAULT_TERMINATION_LOG, ENV_BUILD, ENV_TERMINATION_LOG, TERMINATION_LOG_LIMIT
 
 COMPLETE = ".complete"
 LOCK = "lock.txt"
-LAST_LINES = 20
 _IMAGE_PREFIX = "footplate.local/"
 _NOT_HERE = ("image", "conda", "dockerfile")
 
@@ -46,6 +48,8 @@ class Order:
 
     content_hash: str
     pip: tuple[str, ...]
+    build_requirements: tuple[str, ...]
+    variables: Mapping[str, str]
     python: str | None
     environments: Path
 
@@ -56,6 +60,12 @@ class Order:
     @property
     def folder(self) -> Path:
         return self.environments / self.name
+
+    def activated(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The variables of a program that runs in the environment: ENVIRON, over it the spec's, and its programs."""
+        given = {**environ, **self.variables}
+        path = os.pathsep.join([str(self.folder / "bin"), given.get("PATH", os.defpath)])
+        return {**given, "VIRTUAL_ENV": str(self.folder), "PATH": path}
 
 
 def read_order(environ: Mapping[str, str]) -> Order:
@@ -78,6 +88,8 @@ def read_order(environ: Mapping[str, str]) -> Order:
     return Order(
         content_hash=order["contentHash"],
         pip=tuple(spec["pip"]),
+        build_requirements=tuple(spec.get("buildRequirements") or ()),
+        variables=spec.get("variables") or {},
         python=spec.get("python"),
         # Resolved: the folder may be a link to where there is room, and an environment knows its own path.
         environments=(Path(environ["FOOTPLATE_HOME"]) / "environments").resolve(),
@@ -131,14 +143,25 @@ def _make(order: Order, environ: Mapping[str, str]) -> None:
     python = find_python(order.python, environ)
     print(f"building {order.name} with {python}", flush=True)
     _run([python, "-m", "venv", str(order.folder)], environ, "the virtual environment could not be made")
-    requirements = order.folder / "requirements.txt"
-    requirements.write_text("".join(f"{line}\n" for line in order.pip), encoding="utf-8")
     pip = [str(order.folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    install = [*pip, "install", "--progress-bar", "off", "--requirement", str(requirements)]
-    _run(install, environ, "pip could not install the requirements")
+    install = [*pip, "install", "--progress-bar", "off"]
+    requirements = _file_of(order.folder / "requirements.txt", order.pip)
+    activated = order.activated(environ)
+    if order.build_requirements:
+        first = _file_of(order.folder / "build-requirements.txt", order.build_requirements)
+        _run([*install, *first], activated, "pip could not install the build requirements")
+        # Again, so that no later requirement exchanges what was built with.
+        requirements = ["--no-build-isolation", *first, *requirements]
+    _run([*install, *requirements], activated, "pip could not install the requirements")
     _write_lock(order.folder, [*pip, "freeze", "--all"], environ)
     (order.folder / COMPLETE).write_text(order.content_hash, encoding="ascii")
     print(f"{order.name} is ready", flush=True)
+
+
+def _file_of(path: Path, requirements: tuple[str, ...]) -> list[str]:
+    """pip's arguments that install the REQUIREMENTS, after they are written to PATH."""
+    path.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
+    return ["--requirement", str(path)]
 
 
 def _write_lock(folder: Path, freeze: list[str], environ: Mapping[str, str]) -> None:
@@ -192,8 +215,7 @@ def _output(command: list[str], environ: Mapping[str, str]) -> str:
 
 def _run(command: list[str], environ: Mapping[str, str], failure: str) -> None:
     """Runs COMMAND, its output going on line by line. Raises BuildError with pip's own sentence."""
-    last: deque[str] = deque(maxlen=LAST_LINES)
-    said = ""
+    log = PipLog()
     environment = {**environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -202,11 +224,9 @@ def _run(command: list[str], environ: Mapping[str, str], failure: str) -> None:
         for raw in child.stdout:
             line = raw.decode("utf-8", "replace").rstrip()
             print(line, flush=True)
-            last.append(line)
-            if line.startswith("ERROR: "):
-                said = line.removeprefix("ERROR: ")
+            log.add(line)
     if child.returncode != 0:
-        raise BuildError(f"{failure}: {said or f'exit code {child.returncode}'}", list(last))
+        raise BuildError(f"{failure}: {log.cause or f'exit code {child.returncode}'}", log.last_lines)
 
 
 def _report(environ: Mapping[str, str], value: dict[str, Any]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
 from pathlib import Path
@@ -23,15 +25,47 @@ HASH = "0123456789ab" + "c" * 52
 
 @pytest.fixture
 def wheels(tmp_path: Path) -> Path:
-    """A folder with the package ``tiny`` 1.2."""
+    """A folder with the package ``tiny`` 1.2, and ``made`` 1.0 as its source."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     with zipfile.ZipFile(folder / "tiny-1.2-py3-none-any.whl", "w") as wheel:
         wheel.writestr("tiny.py", "WORD = 'tiny'\n")
         wheel.writestr("tiny-1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.2\n")
         wheel.writestr("tiny-1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        program = zipfile.ZipInfo("tiny-1.2.data/scripts/tinycc")
+        program.external_attr = 0o100755 << 16
+        wheel.writestr(program, "#!python\nprint('compiled')\n")
         wheel.writestr("tiny-1.2.dist-info/RECORD", "tiny.py,,\n")
+    with tarfile.open(folder / "made-1.0.tar.gz", "w:gz") as source:
+        for name, text in MADE.items():
+            entry = tarfile.TarInfo(f"made-1.0/{name}")
+            entry.size = len(text.encode())
+            source.addfile(entry, io.BytesIO(text.encode()))
     return folder
+
+
+# A source package that builds like Horovod: it imports what it is built with, wants a program on the PATH and a
+# variable, and what it becomes depends on them.
+MADE = {
+    "PKG-INFO": "Metadata-Version: 2.1\nName: made\nVersion: 1.0\n",
+    "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+    "backend.py": """
+import os, subprocess, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    import tiny
+    if "WITH_TINY" not in os.environ:
+        raise RuntimeError("set WITH_TINY=1")
+    said = subprocess.run(["tinycc"], stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+    name = "made-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        wheel.writestr("made.py", "HOW = %r\\n" % [tiny.WORD, said, os.environ["WITH_TINY"]])
+        wheel.writestr("made-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: made\\nVersion: 1.0\\n")
+        wheel.writestr("made-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("made-1.0.dist-info/RECORD", "made.py,,\\n")
+    return name
+""",
+}
 
 
 def environ(home: Path, wheels: Path, **spec: Any) -> dict[str, str]:
@@ -104,6 +138,47 @@ def test_what_pip_cannot_install_is_told_in_its_words(tmp_path: Path, wheels: Pa
     assert any("no-such-package" in line for line in message["error"]["lastLines"])
     assert "the build failed" in log
     assert not (tmp_path / "environments" / "env-0123456789ab" / ".complete").exists()
+
+
+def test_a_source_is_built_with_the_build_requirements_their_programs_and_the_variables(
+    tmp_path: Path, wheels: Path
+) -> None:
+    env = environ(tmp_path, wheels, pip=["made"], buildRequirements=["tiny"], variables={"WITH_TINY": "yes"})
+    code, _, log = build(env)
+    assert code == 0, log
+    python = tmp_path / "environments/env-0123456789ab/bin/python"
+    told = subprocess.run([str(python), "-c", "import made; print(made.HOW)"], capture_output=True, text=True)
+    assert told.stdout == "['tiny', 'compiled', 'yes']\n", told.stderr
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        (
+            {"pip": ["made"], "buildRequirements": ["tiny"]},
+            "pip could not install the requirements: Preparing metadata (pyproject.toml) of made-1.0.tar.gz did not "
+            "run successfully: RuntimeError: set WITH_TINY=1",
+        ),
+        (
+            {"pip": ["made"], "variables": {"WITH_TINY": "yes"}},
+            "pip could not install the requirements: Preparing metadata (pyproject.toml) of made-1.0.tar.gz did not "
+            "run successfully: ModuleNotFoundError: No module named 'tiny'",
+        ),
+        (
+            {"pip": ["tiny<1.2"], "buildRequirements": ["tiny==1.2"]},
+            "pip could not install the requirements: Cannot install tiny<1.2 and tiny==1.2 because these package "
+            "versions have conflicting dependencies.",
+        ),
+        (
+            {"pip": ["tiny"], "buildRequirements": ["no-such-package"]},
+            "pip could not install the build requirements: No matching distribution found for no-such-package",
+        ),
+    ],
+    ids=["a build that fails", "isolated without build requirements", "not exchanged afterwards", "not to be had"],
+)
+def test_why_a_source_is_not_built(spec: dict[str, Any], sentence: str, tmp_path: Path, wheels: Path) -> None:
+    code, message, log = build(environ(tmp_path, wheels, **spec))
+    assert (code, message["error"]["message"]) == (1, sentence), log
 
 
 def test_a_build_that_was_killed_is_begun_again(tmp_path: Path, wheels: Path) -> None:

@@ -31,12 +31,18 @@ class EnvironmentSpec(Schema):
             "!has(self.python) || has(self.pip)",
             "python goes with pip: remove it, or name python in the conda file or the dockerfile",
         ),
+        Rule(
+            "!has(self.buildRequirements) || has(self.pip)",
+            "buildRequirements goes with pip: remove it, or install what a build needs in the dockerfile",
+        ),
     )
 
     image: ImageName | None = None
     """A ready image; nothing is built."""
     pip: Annotated[tuple[Requirement, ...], Field(min_length=1, max_length=1024)] | None = None
     """Requirements as in requirements.txt, installed on baseImage."""
+    build_requirements: Annotated[tuple[Requirement, ...], Field(min_length=1, max_length=1024)] | None = None
+    """Installed before pip, whose packages are then built with it: --no-build-isolation. E.g. torch for flash-attn."""
     conda: Annotated[str, Field(min_length=1, max_length=262144)] | None = None
     """An environment.yml, installed on baseImage."""
     dockerfile: Annotated[str, Field(min_length=1, max_length=262144)] | None = None
@@ -46,7 +52,7 @@ class EnvironmentSpec(Schema):
     python: Annotated[str, Field(max_length=16, pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] | None = None
     """The Python version, e.g. 3.11; default: the one of baseImage."""
     variables: Annotated[Mapping[str, Annotated[str, Field(max_length=32768)]], Field(max_length=256)] = {}
-    """Environment variables of every program that runs in it."""
+    """Environment variables of every program that runs in it, and of the build of a pip or conda list."""
 
 
 class EnvironmentVersion(Schema):

@@ -121,13 +121,30 @@ def test_a_changed_spec_is_a_new_version_and_ends_the_old_build() -> None:
     assert [(v.number, v.image) for v in step.status.versions] == [(1, "env@sha256:1"), (2, "env@sha256:2")]
 
 
-def test_variables_do_not_build() -> None:
-    assert content_hash(make(pip=["a"], variables={"A": "1"}).spec) == content_hash(make(pip=["a"]).spec)
+@pytest.mark.parametrize("spec", [{"image": "a"}, {"dockerfile": "FROM a"}])
+def test_variables_are_no_part_of_an_image_that_is_built_without_them(spec: dict[str, Any]) -> None:
+    assert content_hash(make(**spec, variables={"A": "1"}).spec) == content_hash(make(**spec).spec)
 
 
-@pytest.mark.parametrize("spec", [{"pip": ["b"]}, {"pip": ["a"], "python": "3.12"}, {"conda": "a"}])
-def test_all_else_does(spec: dict[str, Any]) -> None:
+def test_no_variables_are_as_none() -> None:
+    assert content_hash(make(pip=["a"], variables={}).spec) == content_hash(make(pip=["a"]).spec)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"pip": ["b"]},
+        {"pip": ["a"], "python": "3.12"},
+        {"pip": ["a"], "variables": {"A": "1"}},
+        {"pip": ["a"], "buildRequirements": ["wheel"]},
+        {"conda": "a"},
+        {"conda": "a", "variables": {"A": "1"}},
+    ],
+)
+def test_what_makes_another_image(spec: dict[str, Any]) -> None:
     assert content_hash(make(**spec).spec) != content_hash(make(pip=["a"]).spec)
+    without = {name: value for name, value in spec.items() if name != "variables"}
+    assert (content_hash(make(**spec).spec) == content_hash(make(**without).spec)) == ("variables" not in spec)
 
 
 def test_without_a_builder() -> None:
