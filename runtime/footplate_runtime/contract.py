@@ -32,6 +32,7 @@ from footplate_run.layout import (
 
 __all__ = [
     "AGENT_PORT",
+    "AGENT_SETTINGS",
     "CODE",
     "CONSOLE",
     "DEFAULT_ROOT",
@@ -68,6 +69,8 @@ ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of the agent: overrides outputs
 ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
 ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of AGENT_PORT
 AGENT_PORT = 9464
+# Environment of the agent's process. One arena: the threads of uploads would fragment memory to three times its use.
+AGENT_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
 FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json
 SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch

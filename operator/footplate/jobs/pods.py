@@ -139,6 +139,7 @@ def _agent(job: TrainingJob, replica: Replica, attempt: int, context: Context) -
     # A program may end before the agent's Python has started: SIGTERM must wait for it, not end it. The agent takes
     # the signal by sigwait; until then it is blocked from the first process on (coreutils: env).
     container["command"] = ["env", "--block-signal=TERM", *container["command"]]
+    container["env"] += [{"name": name, "value": value} for name, value in contract.AGENT_SETTINGS.items()]
     container["restartPolicy"] = "Always"  # Kubernetes: Sidecar Containers
     container["ports"] = [{"name": "agent", "containerPort": contract.AGENT_PORT}]
     return container
