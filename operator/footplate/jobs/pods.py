@@ -154,7 +154,11 @@ def _train(job: TrainingJob, replica: Replica, attempt: int, image: EnvironmentI
             job,
             replica,
             attempt,
-            {contract.ENV_STOP_SECONDS: str(LAUNCHER_STOP_SECONDS), **image.variables},
+            {
+                contract.ENV_STOP_SECONDS: str(LAUNCHER_STOP_SECONDS),
+                contract.ENV_PEERS_TIMEOUT: str(job.spec.start_timeout_seconds),
+                **image.variables,
+            },
         ),
         "resources": _resources(resources),
         "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT), dict(SHM_MOUNT)],
