@@ -102,6 +102,8 @@ def _run(
     finally:
         os.close(out_write)
         os.close(err_write)
+    if launch.starter:
+        limit.watch(child)
     relays = [Relay(out_read, 1, console, error=False), Relay(err_read, 2, console, error=True)]
     return supervise(child, relays, signals, limit, time.monotonic)
 
@@ -122,9 +124,6 @@ def _ended(status: int, began: float, framework: "Framework", console: Console, 
     cause = None if exit_code is None else framework.cause(exit_code, error_lines)
     if cause is None:
         return _ending(exit_code, number, began, error, console)
-    if cause.exit_code == 0:
-        console.say(cause.ended)
-        return _ending(0, None, began, None, console)
     return _ending(
         cause.exit_code, cause.signal, began, cause.error or error or cause.ended, console, replica=cause.replica
     )

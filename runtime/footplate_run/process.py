@@ -78,7 +78,7 @@ def spawn(
 def end_descendants() -> None:
     """Kills every process that the program left behind, as the end of a container would."""
     while True:
-        children = _children()
+        children = children_of(os.getpid())
         if not children:
             return
         for child in children:
@@ -89,13 +89,16 @@ def end_descendants() -> None:
                 return  # not ours to end, or reaped already
 
 
-def _children() -> "list[int]":
-    """The launcher's own and adopted children; Linux: proc_pid_children(5)."""
+def children_of(process: int) -> "list[int]":
+    """The children of a process, adopted ones too; Linux: proc_pid_children(5)."""
+    children = []  # type: list[int]
     try:
-        with open("/proc/self/task/{}/children".format(os.getpid())) as file:
-            return [int(word) for word in file.read().split()]
+        for task in os.listdir("/proc/{}/task".format(process)):
+            with open("/proc/{}/task/{}/children".format(process, task)) as file:
+                children.extend(int(word) for word in file.read().split())
     except OSError:
-        return []
+        pass  # it has ended, or the kernel does not tell
+    return children
 
 
 def _refusal(number: int, path: str) -> CannotStart:

@@ -4,6 +4,7 @@ import os
 import select
 
 from footplate_run.console import Relay
+from footplate_run.process import children_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from footplate_run.signals import Signals
 
 ORPHAN_SECONDS = 2.0  # how long output of processes that outlive the program is still waited for
+IDLE_SECONDS = 3.0  # how long a starter of processes may go on when it was told to stop and has none left
 READER_SECONDS = 10.0  # how long a reader that does not read is waited for once the program is over
 PIPE_SIZE = 256 * 1024  # bytes; not more, for all pipes of a user share 64 MiB (Linux: pipe-user-pages-soft)
 _F_SETPIPE_SZ = 1031  # Linux: fcntl(2)
@@ -42,22 +44,41 @@ class StopLimit:
         self._console = console
         self._monotonic = monotonic
         self._stop_seen = None  # type: float | None
+        self._starter = None  # type: int | None
+        self._idle_since = None  # type: float | None
+
+    def watch(self, starter: int) -> None:
+        """The program only starts others. When they have ended after a stop, it has nothing left to wait for.
+
+        torchrun then waits for the torchruns of other nodes for five minutes, deaf to signals.
+        """
+        self._starter = starter
 
     def enforce(self) -> "float | None":
-        """Kills the program if its time is up; returns the seconds left, None when there is nothing to wait for."""
+        """Kills the program if its time is up; returns when to look again, None when there is nothing to wait for."""
         if self._seconds is None or self._signals.stopped_by is None or self.exceeded is not None:
             return None
+        now = self._monotonic()
         if self._stop_seen is None:
-            self._stop_seen = self._monotonic()
-        left = self._stop_seen + self._seconds - self._monotonic()
-        if left > 0:
-            return left
+            self._stop_seen = now
+        left = self._stop_seen + self._seconds - now
+        if left > 0 and self._idle(now) < IDLE_SECONDS:
+            return left if self._starter is None else min(left, IDLE_SECONDS / 4)
         self.exceeded = "the program did not end within {:g} s of signal {} and was killed".format(
-            self._seconds, self._signals.stopped_by
+            self._seconds if left <= 0 else round(now - self._stop_seen, 1), self._signals.stopped_by
         )
         self._console.say(self.exceeded)
         self._signals.kill_group()
         return None
+
+    def _idle(self, now: float) -> float:
+        """Seconds since the processes were gone that the program had started; 0 for a program that is no starter."""
+        if self._starter is None or children_of(self._starter):
+            self._idle_since = None
+            return 0.0
+        if self._idle_since is None:
+            self._idle_since = now
+        return now - self._idle_since
 
 
 def supervise(

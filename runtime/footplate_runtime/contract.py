@@ -15,7 +15,6 @@ from footplate_run.layout import (
     ENV_INDEX,
     ENV_JOB,
     ENV_NAMESPACE,
-    ENV_PEERS_TIMEOUT,
     ENV_ROLE,
     ENV_ROOT,
     ENV_STOP_SECONDS,
@@ -33,7 +32,6 @@ from footplate_run.layout import (
 
 __all__ = [
     "AGENT_PORT",
-    "AGENT_SETTINGS",
     "CODE",
     "CONSOLE",
     "DEFAULT_ROOT",
@@ -45,7 +43,6 @@ __all__ = [
     "ENV_INDEX",
     "ENV_JOB",
     "ENV_NAMESPACE",
-    "ENV_PEERS_TIMEOUT",
     "ENV_POD_IP",
     "ENV_ROLE",
     "ENV_ROOT",
@@ -71,8 +68,6 @@ ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of the agent: overrides outputs
 ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
 ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of AGENT_PORT
 AGENT_PORT = 9464
-# Environment of the agent's process. One arena: the threads of uploads would fragment memory to three times its use.
-AGENT_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
 FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json
 SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch

@@ -16,21 +16,30 @@ PYTHON = sys.executable or "python3"  # empty where Python cannot tell
 
 
 class Launch:
-    """What to execute. ``death_signal`` is what the kernel sends to the program when the launcher is killed."""
+    """What to execute. ``death_signal`` is what the kernel sends to the program when the launcher is killed.
 
-    __slots__ = ("argv", "death_signal", "variables")
+    ``starter`` is true of a program that only starts others and watches them.
+    """
 
-    def __init__(self, argv: "list[str]", variables: "dict[str, str]", death_signal: int = signal.SIGKILL) -> None:
+    __slots__ = ("argv", "death_signal", "starter", "variables")
+
+    def __init__(
+        self,
+        argv: "list[str]",
+        variables: "dict[str, str]",
+        death_signal: int = signal.SIGKILL,
+        starter: bool = False,
+    ) -> None:
         self.argv = argv
         self.variables = variables
         self.death_signal = death_signal
+        self.starter = starter
 
 
 class Cause:
     """The process whose failure the launched one only passes on. ``replica`` names it when it ran on another.
 
-    ``error`` is what it said itself; ``ended`` how it ended, for want of anything better. With the exit code 0 the end
-    of the launched one was no failure, and ``ended`` says why.
+    ``error`` is what it said itself; ``ended`` how it ended, for want of anything better.
     """
 
     __slots__ = ("ended", "error", "exit_code", "replica", "signal")

@@ -12,7 +12,7 @@ import pytest
 from launcher_tree import LaunchTree, alive, kill_quietly, wait_until
 
 SAYS_WHAT_IT_GETS = """
-    import os, signal, sys
+    import os, signal, sys, time
 
     def received(number, frame):
         print("got", int(number))
@@ -24,7 +24,7 @@ SAYS_WHAT_IT_GETS = """
         file.write(str(os.getpid()))
     os.rename("pid.tmp", "pid")
     while True:
-        signal.pause()
+        time.sleep(0.1)  # pause() would miss a signal that comes just before it
 """
 
 SLEEPS = """
