@@ -73,6 +73,19 @@ CASES: dict[str, list[Any]] = {
     "pytorch": created(**ddp(2)),
     "pytorch-elastic": created(nodes=3, distribution={"pytorch": {"processesPerNode": "auto", "minNodes": 2}}),
     "jax": created(nodes=2, distribution={"jax": {}}),
+    "tensorflow": created(distribution={"tensorflow": {"workers": 2}}),
+    "tensorflow-ps": created(
+        resources={"cpu": "4", "gpu": 1},
+        distribution={
+            "tensorflow": {
+                "workers": 2,
+                "parameterServers": 2,
+                "chief": True,
+                "evaluator": True,
+                "resources": {"chief": {"cpu": "1", "memory": "2Gi"}},
+            }
+        },
+    ),
     "pytorch-everything": created(Observed(environment=TORCH), **EVERYTHING),
     "environment-build": build(),
 }

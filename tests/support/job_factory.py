@@ -54,6 +54,15 @@ def ddp(nodes: int = 2) -> dict[str, Any]:
     return {"nodes": nodes, "distribution": {"pytorch": {"processesPerNode": 1}}}
 
 
+def parameter_servers(chief: bool = True, workers: int = 1, servers: int = 1, **more: Any) -> dict[str, Any]:
+    """The part of a spec that makes it a TensorFlow job with parameter servers."""
+    return {
+        "distribution": {
+            "tensorflow": {"chief": chief, "workers": workers, "parameterServers": servers, **more},
+        }
+    }
+
+
 def running(start: float = 2) -> dict[str, Any]:
     return {"running": {"startedAt": stamp(start)}}
 
@@ -104,6 +113,7 @@ def make_pod(
     grace: int = 0,
     created: float = 1,
     job: str = "digits",
+    role: str = "worker",
     **status: Any,
 ) -> PodView:
     """A replica's pod in a given state; by default all of its containers run.
@@ -111,16 +121,16 @@ def make_pod(
     `deleted` is its deletionTimestamp: the end of the `grace` seconds that began when its deletion was asked for.
     """
     metadata: dict[str, Any] = {
-        "name": f"{job}-{attempt}-worker-{index}",
+        "name": f"{job}-{attempt}-{role}-{index}",
         "namespace": "default",
-        "uid": f"pod-{attempt}-{index}",
+        "uid": f"pod-{attempt}-{role}-{index}",
         "resourceVersion": "7",
         "creationTimestamp": stamp(created),
         "labels": {
             LABEL_MANAGED_BY: MANAGED_BY,
             LABEL_JOB: job,
             LABEL_ATTEMPT: str(attempt),
-            LABEL_ROLE: "worker",
+            LABEL_ROLE: role,
             LABEL_INDEX: str(index),
         },
         "ownerReferences": [

@@ -22,8 +22,12 @@ class Framework:
     """Whether its replicas talk to each other by a key and certificate of the job."""
 
     def roles(self, spec: TrainingJobSpec) -> Mapping[str, int]:
-        """Replicas by role, in the order in which they are made; the first role's index 0 is the primary."""
+        """Replicas by role, in the order in which they are made; the primary's role comes first."""
         return {WORKER: spec.nodes}
+
+    def primary_role(self, spec: TrainingJobSpec) -> str:
+        """The role of the primary, whose index is 0."""
+        return next(iter(self.roles(spec)))
 
     def decides(self, spec: TrainingJobSpec, role: str, index: int) -> bool:
         """Whether the job needs this replica's success; the others are stopped when all such have ended well."""

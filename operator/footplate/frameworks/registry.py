@@ -9,10 +9,12 @@ from footplate.frameworks.base import Framework
 from footplate.frameworks.jax import Jax
 from footplate.frameworks.pytorch import PyTorch
 from footplate.frameworks.single import Single
+from footplate.frameworks.tensorflow import TensorFlow
 
 REGISTRY: Mapping[str, Framework] = {
     "jax": Jax(),
     "pytorch": PyTorch(),
+    "tensorflow": TensorFlow(),
 }
 SINGLE = Single()
 

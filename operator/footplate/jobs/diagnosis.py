@@ -89,10 +89,10 @@ def ended_well(pod: PodView) -> bool:
     One that saves a checkpoint on SIGTERM and ends with 0 is not done: it was canceled, suspended or evicted. Times
     of the API are whole seconds; within the same second the request counts as the cause.
     """
-    return pod.train.terminated and pod.train.exit_code == 0 and not _asked_to_end(pod)
+    return pod.train.terminated and pod.train.exit_code == 0 and not asked_to_end(pod)
 
 
-def _asked_to_end(pod: PodView) -> bool:
+def asked_to_end(pod: PodView) -> bool:
     """Someone asked for the end of the pod before its program had ended."""
     ended = pod.train.finished_at
     return pod.stop_asked is not None and (ended is None or ended >= pod.stop_asked)
@@ -117,6 +117,12 @@ def first_failure(pods: Iterable[PodView], lost: frozenset[str]) -> Diagnosis | 
         if (d := _failure(pod, lost))
     ]
     return min(found, key=lambda entry: entry[:4])[4] if found else None
+
+
+def failed_before(pod: PodView, time: datetime) -> bool:
+    """Whether it is known to have failed by then, and not only in the same second."""
+    failure = _failure(pod, frozenset())
+    return failure is not None and failure.time is not None and failure.time < time
 
 
 def _failure(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
@@ -151,7 +157,7 @@ def _of(
 def _disruption(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
     where = f" on node {pod.node}" if pod.node else ""
     ended = pod.train.finished_at
-    if pod.stop_asked is not None and not _asked_to_end(pod):
+    if pod.stop_asked is not None and not asked_to_end(pod):
         return None  # the program had ended before
     if pod.disruption:
         cause = DISRUPTIONS.get(pod.disruption, Cause.EVICTED)

@@ -9,33 +9,36 @@ from footplate.api.conditions import COMPLETE, NOT_RESPONDING, RUNNING
 from footplate.api.phases import Phase
 from footplate.api.training_job_status import RetryCounts
 from footplate.jobs import deadline, restart
-from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, ended_well, first_failure, succeeded, waiting
+from footplate.jobs.deciding import accountable, all_stored, decided_at, serving
+from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, first_failure, waiting
 from footplate.jobs.naming import pod_name
 from footplate.jobs.observe import PodView
 from footplate.jobs.scene import Event, Plan, Scene, deletions, fail, soonest, stuck_check
 from footplate.jobs.start import children
 from footplate.jobs.status import StatusEditor
-from footplate.jobs.text import byte_size, plural
+from footplate.jobs.text import byte_size, listed, plural
 
 SETTLE_SECONDS = 5.0  # a reason for waiting is told once it has lasted; pods that start at once cost no write
 
 
 def judge(scene: Scene) -> Plan:
     spec = scene.job.spec
-    if _all_done(scene):
+    failure = first_failure(accountable(scene), scene.gone)
+    if failure is None and all_stored(scene) and not serving(scene):
         return _complete(scene)
-    well = _programs_ended_well(scene)
+    well = decided_at(scene) is not None
     if not well:
         if spec.cancel:
             return _stop(scene, Cause.CANCELED)
         if spec.suspend:
             return _stop(scene, Cause.SUSPENDED)
-    failure = first_failure(scene.pods, scene.gone)
     until = failure.time if failure and failure.time else scene.now
     if not well and deadline.timeout_in(scene.job, until) <= 0:
         return _stop(scene, Cause.TIMEOUT)  # the pods that it deletes fail later than this, and are not the cause
     if failure is not None:
         return _stop_for(scene, failure)
+    if well:
+        return _stop_serving(scene) if serving(scene) else _finalizing(scene)
     vanished = [
         r for r in scene.missing() if pod_name(scene.job.metadata.name, scene.attempt, r) in scene.observed.lost
     ]
@@ -44,25 +47,7 @@ def judge(scene: Scene) -> Plan:
             scene,
             Diagnosis(Cause.NODE_LOST, f"the pod of {vanished[0]} is no longer there", vanished[0], time=scene.now),
         )
-    if _all_started(scene):
-        return _finalizing(scene) if well else _running(scene)
-    return _starting(scene)
-
-
-def _deciding(scene: Scene) -> Sequence[PodView]:
-    spec, decides = scene.job.spec, scene.framework.decides
-    return [p for p in scene.pods if decides(spec, p.replica.role, p.replica.index)]
-
-
-def _programs_ended_well(scene: Scene) -> bool:
-    pods = _deciding(scene)
-    return bool(pods) and not scene.missing() and all(ended_well(p) for p in pods)
-
-
-def _all_done(scene: Scene) -> bool:
-    return _programs_ended_well(scene) and all(
-        succeeded(p) and (p.ended or p.key.name in scene.gone) for p in _deciding(scene)
-    )
+    return _running(scene) if _all_started(scene) else _starting(scene)
 
 
 def _all_started(scene: Scene) -> bool:
@@ -70,7 +55,7 @@ def _all_started(scene: Scene) -> bool:
 
 
 def _complete(scene: Scene) -> Plan:
-    editor = scene.editor().outputs(scene.pods, scene.primary)
+    editor = scene.editor().outputs(scene.pods, scene.primary, scene.missing())
     run = editor.build().run
     files, size = (run.files or 0, run.bytes or 0) if run else (0, 0)
     where = run.uri if run else ""
@@ -78,6 +63,20 @@ def _complete(scene: Scene) -> Plan:
     editor.condition(RUNNING, False, "Completed").condition(COMPLETE, True, "Completed")
     editor.phase(Phase.COMPLETED, "Completed", f"{plural(files, 'file')} ({byte_size(size)}) in {where}").completion()
     return Plan(editor.build(), after=0.1)
+
+
+def _stop_serving(scene: Scene) -> Plan:
+    """The deciding programs have ended well: end those that only served them. Their agents upload as after any end."""
+    left = serving(scene)
+    message = f"the program has ended; stopping {listed([str(p.replica) for p in left])} and saving their outputs"
+    editor = scene.editor().phase(Phase.FINALIZING, "StoppingReplicas", message)
+    editor.condition(RUNNING, False, "StoppingReplicas")
+    return Plan(editor.build(), delete=deletions(_unended(left), scene.now), after=stuck_check(left))
+
+
+def _unended(pods: Sequence[PodView]) -> Sequence[PodView]:
+    """Those whose programs still run; where only the agent does, it is let be."""
+    return [p for p in pods if not p.train.terminated or p.deleting]
 
 
 def _stop(scene: Scene, cause: Cause) -> Plan:
@@ -130,8 +129,7 @@ def _stop_for(scene: Scene, failure: Diagnosis) -> Plan:
     """A replica failed. Stop those whose programs still run, wait for all uploads, then close the attempt."""
     busy = [p for p in scene.existing if p.live]
     if busy:
-        running = [p for p in busy if not p.train.terminated or p.deleting]
-        return _stopping(scene, running, failure.cause.value, failure.message)
+        return _stopping(scene, _unended(busy), failure.cause.value, failure.message)
     return close_failed(scene, failure)
 
 

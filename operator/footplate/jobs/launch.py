@@ -62,7 +62,6 @@ def launch_orders(
 ) -> Mapping[str, object]:
     """launch.json as described in docs/architecture.md, "launch.json"."""
     spec, metadata = job.spec, job.metadata
-    roles = framework.roles(spec)
     return {
         "version": 1,
         "job": {
@@ -78,8 +77,8 @@ def launch_orders(
         "program": program(job),
         "distribution": framework.launch(spec, naming.rendezvous_port(metadata.uid)),
         "hosts": naming.host_pattern(metadata.name, metadata.namespace),
-        "roles": dict(roles),
-        "primary": {"role": next(iter(roles)), "index": 0},
+        "roles": dict(framework.roles(spec)),
+        "primary": {"role": framework.primary_role(spec), "index": 0},
         "outputs": spec.outputs.model_dump(mode="json", by_alias=True, exclude={"store"}),
         "record": {
             "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),

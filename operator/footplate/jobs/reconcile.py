@@ -19,9 +19,11 @@ from footplate.engine.store import Store
 from footplate.environments.observe import EnvironmentView
 from footplate.environments.resolve import resolve
 from footplate.errors import ApiError, Conflict, Forbidden, Invalid, NameTaken, Retry
+from footplate.frameworks import framework_of
 from footplate.jobs.agents import AgentPoller
 from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Cause, Diagnosis
+from footplate.jobs.naming import Replica
 from footplate.jobs.observe import EnvironmentImage, Json, Observed, PodView, pod_view
 from footplate.jobs.plan import failed, plan, stalled
 from footplate.jobs.scene import TERMINAL, Deletion, Plan, expected_pods
@@ -157,8 +159,8 @@ class JobReconciler:
         """The primary's agent, while it has something to tell: between the program's start and its own end."""
         if job.status.phase not in (Phase.RUNNING, Phase.FINALIZING):
             return None
-        current = [p for p in pods if p.attempt == job.status.attempt]
-        primary = min(current, key=lambda p: p.replica.index, default=None)
+        first = Replica(framework_of(job.spec).primary_role(job.spec), 0)
+        primary = next((p for p in pods if p.attempt == job.status.attempt and p.replica == first), None)
         if primary is None or not primary.ip or not primary.agent.running:
             return None
         return await self._agents.status(primary)

@@ -81,7 +81,7 @@ class Scene:
 
     @property
     def primary(self) -> PodView | None:
-        first = Replica(next(iter(self.framework.roles(self.job.spec))), 0)
+        first = Replica(self.framework.primary_role(self.job.spec), 0)
         return next((p for p in self.pods if p.replica == first), None)
 
     def replicas(self) -> Sequence[Replica]:

@@ -19,8 +19,10 @@ from footplate.api.training_job_status import (
     UsedSource,
 )
 from footplate.frameworks import Framework, gpus
-from footplate.jobs.diagnosis import Diagnosis, outputs_complete
+from footplate.jobs.diagnosis import Diagnosis, asked_to_end, outputs_complete
+from footplate.jobs.naming import Replica
 from footplate.jobs.observe import AgentStatus, EnvironmentImage, Json, PodView
+from footplate.jobs.text import listed
 from footplate_runtime.contract import MAX_STATUS_METRICS
 
 KEPT_ATTEMPTS = 10
@@ -77,7 +79,7 @@ class StatusEditor:
                 desired=desired,
                 running=sum(p.train.running for p in pods if p.replica.role == role),
                 succeeded=sum(p.train.terminated and p.train.exit_code == 0 for p in pods if p.replica.role == role),
-                failed=sum(p.train.terminated and p.train.exit_code != 0 for p in pods if p.replica.role == role),
+                failed=sum(_failed_itself(p) for p in pods if p.replica.role == role),
             )
             for role, desired in framework.roles(self._job.spec).items()
         }
@@ -149,8 +151,11 @@ class StatusEditor:
             self._update(metrics=values, metric=_column(values))
         return self
 
-    def outputs(self, pods: Sequence[PodView], primary: PodView | None) -> StatusEditor:
-        """Files and bytes of all replicas, and the digest of the primary's manifest, from the agents' last words."""
+    def outputs(self, pods: Sequence[PodView], primary: PodView | None, unseen: Sequence[Replica] = ()) -> StatusEditor:
+        """Files and bytes of all replicas, and the digest of the primary's manifest, from the agents' last words.
+
+        `unseen` were stopped while no operator watched: what their agents said is not known.
+        """
         reports = [p.agent.report() for p in pods if p.agent.terminated]
         run = self._status.run
         if run is None or not any("files" in report for report in reports):
@@ -165,15 +170,27 @@ class StatusEditor:
                 }
             )
         )
-        missing = [p for p in pods if not outputs_complete(p)]
-        if missing:
-            named = ", ".join(str(p.replica) for p in missing)
-            return self.condition(OUTPUTS_PERSISTED, False, "Incomplete", f"no complete manifest of {named}")
+        missing = [p.replica for p in pods if not outputs_complete(p) and not _never_ran(p)]
+        if missing or unseen:
+            named = listed([str(replica) for replica in sorted((*missing, *unseen))])
+            return self.condition(OUTPUTS_PERSISTED, False, "Incomplete", f"no complete manifest of {named} was seen")
         return self.condition(OUTPUTS_PERSISTED, True, "ManifestWritten")
 
     def completion(self) -> StatusEditor:
         self._update(completion_time=self._now)
         return self
+
+
+def _failed_itself(pod: PodView) -> bool:
+    """Its program ended without success, and not because its pod was being deleted."""
+    if not pod.train.terminated or pod.train.exit_code == 0:
+        return False
+    return not (pod.deleting and not pod.disruption and asked_to_end(pod))
+
+
+def _never_ran(pod: PodView) -> bool:
+    """Its program did not start, so it has no outputs."""
+    return not pod.train.running and not pod.train.terminated
 
 
 def _column(values: Mapping[str, MetricValue]) -> str | None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 REGISTRY = {
     "plain": ("footplate_run.frameworks.plain", "Plain"),
     "pytorch": ("footplate_run.frameworks.pytorch", "PyTorch"),
+    "tensorflow": ("footplate_run.frameworks.tensorflow", "TensorFlow"),
 }
 
 

@@ -11,7 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from job_factory import CONTEXT, agent_report, at, ddp, ended, make_job, make_pod, running, waiting
+from job_factory import (
+    CONTEXT,
+    agent_report,
+    at,
+    ddp,
+    ended,
+    make_job,
+    make_pod,
+    parameter_servers,
+    running,
+    waiting,
+)
 
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob
@@ -20,15 +31,18 @@ from footplate.jobs.plan import plan
 from footplate.jobs.scene import TERMINAL, expected_pods
 
 STEPS = 400
+GRACE = 630
 
 
 @dataclass
 class ModelPod:
     """A pod and how far it has come: pending, running, uploading, done."""
 
+    role: str
     index: int
     attempt: int
     created: float
+    serves: bool = False  # its program runs until it is stopped
     state: str = "pending"
     code: int = 0
     deleted: float | None = None
@@ -36,7 +50,13 @@ class ModelPod:
     end: float = 0
 
     def view(self) -> PodView:
-        place: dict[str, Any] = {"attempt": self.attempt, "created": self.created, "deleted": self.deleted}
+        place: dict[str, Any] = {
+            "role": self.role,
+            "attempt": self.attempt,
+            "created": self.created,
+            "deleted": self.deleted,
+            "grace": GRACE,
+        }
         if self.state == "pending":
             wait = waiting("PodInitializing")
             return make_pod(self.index, phase="Pending", fetch=wait, agent=wait, train=wait, **place)
@@ -56,6 +76,7 @@ class Model:
     rng: random.Random
     job: TrainingJob
     failures: int  # how many programs will fail
+    serving: frozenset[str] = frozenset()  # roles whose programs run until they are stopped
     pods: dict[str, ModelPod] = field(default_factory=dict)
     gone: dict[str, PodView] = field(default_factory=dict)  # the operator's memory: lost in a crash
     ever: list[str] = field(default_factory=list)
@@ -83,7 +104,7 @@ class Model:
             if pod.state in ("pending", "done"):
                 self.vanish(deletion.name)
             elif pod.deleted is None:
-                pod.deleted = self.seconds + 630
+                pod.deleted = self.seconds + GRACE
         if self.crash():
             return
         self.job = self.job.model_copy(update={"status": type(self.job.status).model_validate(step.status.to_json())})
@@ -91,8 +112,9 @@ class Model:
     def create(self, metadata: dict[str, Any]) -> None:
         name, labels = metadata["name"], metadata["labels"]
         if name not in self.pods:  # else AlreadyExists, which is ours and fine
+            role, index = labels["footplate.dev/role"], int(labels["footplate.dev/index"])
             attempt = int(labels["footplate.dev/attempt"])
-            self.pods[name] = ModelPod(int(labels["footplate.dev/index"]), attempt, self.seconds)
+            self.pods[name] = ModelPod(role, index, attempt, self.seconds, serves=role in self.serving)
             self.ever.append(name)
 
     def crash(self) -> bool:
@@ -116,6 +138,8 @@ class Model:
         elif pod.state == "running":
             fails = self.failures > 0 and self.rng.random() < 0.3
             self.failures -= fails
+            if pod.serves and not fails and pod.deleted is None:
+                return
             pod.code = 143 if pod.deleted is not None else 3 if fails else 0
             pod.state, pod.end = "uploading", self.seconds
         elif pod.state == "uploading":
@@ -182,3 +206,19 @@ def test_cancel_ends_it_whenever_the_operator_dies(seed: int) -> None:
     model.run()
     assert len(model.ever) == len(set(model.ever))
     assert model.job.status.phase in (Phase.CANCELED, Phase.COMPLETED)
+
+
+@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("chief", [True, False])
+def test_a_job_with_parameter_servers_completes_whenever_the_operator_dies(seed: int, chief: bool) -> None:
+    rng = random.Random(seed)
+    job = make_job(retry={"user": 5}, **parameter_servers(chief, workers=2, servers=2, evaluator=True))
+    serving = frozenset({"worker", "ps", "evaluator"} if chief else {"ps", "evaluator"})
+    model = Model(rng, job, rng.randrange(3), serving, crashes=rng.randrange(12))
+    model.run()
+    check(model)
+    assert model.job.status.phase == Phase.COMPLETED
+    last = model.job.status.attempts[-1].number
+    deciding = {"chief-0"} if chief else {"worker-0", "worker-1"}
+    ended_well = {name for name, pod in model.pods.items() if pod.attempt == last and pod.code == 0}
+    assert ended_well == {f"digits-{last}-{replica}" for replica in deciding}, "the others were stopped"
