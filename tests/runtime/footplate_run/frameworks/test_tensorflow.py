@@ -93,5 +93,5 @@ def test_a_replica_that_is_alone_is_no_cluster() -> None:
 def test_orders_that_lack_a_port() -> None:
     orders = tensorflow("worker", 0).orders
     orders.distribution = {"framework": "tensorflow"}
-    with pytest.raises(CannotStart, match="launch.json lacks what tensorflow needs"):
+    with pytest.raises(CannotStart, match="lacks what tensorflow needs"):
         framework_of(orders)
