@@ -15,6 +15,7 @@ from footplate_run.layout import (
     ENV_INDEX,
     ENV_JOB,
     ENV_NAMESPACE,
+    ENV_RESUME,
     ENV_ROLE,
     ENV_ROOT,
     ENV_STOP_SECONDS,
@@ -44,6 +45,7 @@ __all__ = [
     "ENV_JOB",
     "ENV_NAMESPACE",
     "ENV_POD_IP",
+    "ENV_RESUME",
     "ENV_ROLE",
     "ENV_ROOT",
     "ENV_STOP_SECONDS",
@@ -58,6 +60,7 @@ __all__ = [
     "MAX_STATUS_METRICS",
     "METRICS",
     "OUTPUTS",
+    "RESTORED",
     "SOURCE_MOUNT",
     "STATE",
     "TERMINATION_LOG_LIMIT",
@@ -69,6 +72,7 @@ ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
 ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of AGENT_PORT
 AGENT_PORT = 9464
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
+RESTORED = "state/restored.jsonl"  # fetch's: which outputs of earlier attempts it has put in place
 FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json
 SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch
 MAX_STATUS_METRICS = 32  # names in status.metrics and in the agent's reports

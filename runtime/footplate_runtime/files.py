@@ -5,7 +5,20 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Stamp(NamedTuple):
+    """What changes when a file changes. Compared with ``!=``: a file renamed over may be older or smaller."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, stat: os.stat_result) -> Stamp:
+        return cls(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -34,3 +47,9 @@ def cut(text: str, limit: int) -> str:
     if len(data) <= limit:
         return data.decode()
     return data[: max(0, limit - 3)].decode("utf-8", "ignore") + "…"
+
+
+def unfinished(path: bytes) -> bool:
+    """Whether the name says that its writer will rename it: uploading it before the end would be for nothing."""
+    name = path.rsplit(b"/", 1)[-1]
+    return name.endswith((b".tmp", b".part")) or name.startswith(b".~")

@@ -27,6 +27,7 @@ class Place:
     role: str
     index: int
     termination_log: Path
+    resume: bool = False  # the outputs of earlier attempts belong in place before the program starts
 
     @property
     def replica(self) -> str:
@@ -42,6 +43,7 @@ class Place:
             role=_text(env, contract.ENV_ROLE),
             index=_number(env, contract.ENV_INDEX, least=0),
             termination_log=Path(env.get(contract.ENV_TERMINATION_LOG) or contract.DEFAULT_TERMINATION_LOG),
+            resume=env.get(contract.ENV_RESUME) == "1",
         )
 
 

@@ -73,6 +73,7 @@ class Replica:
             "FOOTPLATE_TERMINATION_LOG": str(self.termination_log),
             "FOOTPLATE_GRACE_SECONDS": str(self.grace),
             "FOOTPLATE_AGENT_PORT": "0",
+            **({"FOOTPLATE_RESUME": "1"} if self.attempt > 1 else {}),
         }
 
     def write_orders(self) -> None:

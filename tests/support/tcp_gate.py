@@ -20,6 +20,8 @@ class Gate:
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self.refused = 0
+        self._left: int | None = None  # bytes that pass before it breaks
+        self._opens_again = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     def shut(self) -> None:
@@ -29,6 +31,15 @@ class Gate:
             for connection in self._connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
+
+    def break_after(self, count: int, opens_again: bool) -> None:
+        """Break all connections, and stay shut or not, once so many more bytes have passed in both directions."""
+        self._opens_again = opens_again
+        self._left = count
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
 
     def open(self) -> None:
         """Forward again."""
@@ -58,9 +69,21 @@ class Gate:
     def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
+                self._count(len(data))
                 target.sendall(data)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
+
+    def _count(self, passed: int) -> None:
+        with self._lock:
+            if self._left is None:
+                return
+            self._left -= passed
+            if self._left >= 0:
+                return
+            self._left = None
+        self.shut()
+        self._open = self._opens_again
 
 
 @contextlib.contextmanager

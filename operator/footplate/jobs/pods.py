@@ -103,6 +103,7 @@ def _environment(
         contract.ENV_ROLE: replica.role,
         contract.ENV_INDEX: str(replica.index),
         contract.ENV_TERMINATION_LOG: contract.DEFAULT_TERMINATION_LOG,
+        **({contract.ENV_RESUME: "1"} if attempt > 1 else {}),
         **(extra or {}),
     }
     return [{"name": name, "value": value} for name, value in values.items()]

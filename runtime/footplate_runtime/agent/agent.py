@@ -17,7 +17,7 @@ from footplate_runtime import contract
 from footplate_runtime.agent import record
 from footplate_runtime.agent.calls import Calls
 from footplate_runtime.agent.clock import rfc3339
-from footplate_runtime.agent.journal import Journal
+from footplate_runtime.agent.journal import Journal, Uploaded
 from footplate_runtime.agent.manifest import Manifest, OutputFile, digest, not_stored
 from footplate_runtime.agent.metrics_tail import MetricsTail
 from footplate_runtime.agent.quiet import Quiet
@@ -29,11 +29,12 @@ from footplate_runtime.agent.tree import MANIFEST, Tree
 from footplate_runtime.agent.uploader import Item
 from footplate_runtime.files import compact_json, cut, write_termination_message
 from footplate_runtime.orders import Orders, Place
+from footplate_runtime.restored import parse_restored
 from footplate_runtime.store import Store, StoreError, StoreUnavailable, find_segments
 
 TICK_SECONDS = 1.0
 _SCAN_SHARE = 20  # the pause between scans in lengths of a scan: at most 5 % of a core
-_REPORT_BYTES = 16 << 20  # more of another container's report is not read
+_REPORT_BYTES = 64 << 20  # more of another container's report is not read
 _ROUND_SECONDS = 5.0  # of the drain, before it looks at the tree again
 
 
@@ -64,6 +65,7 @@ class Agent:
         self._primary = place.replica == orders.primary
         self._tree = Tree(place, orders)
         self._journal = Journal(place.root / contract.JOURNAL)
+        self._take_restored()
         self._sync = Sync(
             store, self._tree.root, self._journal, Transfers(), around.monotonic, around.random, around.log
         )
@@ -111,6 +113,15 @@ class Agent:
         self._publish()
         self._say(result)
         return result
+
+    def _take_restored(self) -> None:
+        """What fetch brought back is in the store already: ours under our key, the primary's under its own."""
+        for file in parse_restored(self._read(contract.RESTORED) or b""):
+            key = self._tree.outputs_folder + file.path
+            if file.key == key:
+                self._journal.uploaded.setdefault(key, Uploaded(file.stamp, file.sha256))
+            else:
+                self._tree.disown(key, file.stamp)
 
     # While the program runs.
 
@@ -265,8 +276,15 @@ class Agent:
     def _read_json(self, path: str) -> dict[str, Any] | None:
         """A JSON object that another container left in the tree; None if there is none that can be read."""
         try:
-            with open(open_beneath(self._tree.root, path.encode()), "rb") as file:
-                value = json.loads(file.read(_REPORT_BYTES))
-        except (OSError, ValueError):
+            value = json.loads(self._read(path) or b"")
+        except ValueError:
             return None
         return value if isinstance(value, dict) else None
+
+    def _read(self, path: str) -> bytes | None:
+        """A file that another container left in the tree; None if there is none that can be read."""
+        try:
+            with open(open_beneath(self._tree.root, path.encode()), "rb") as file:
+                return file.read(_REPORT_BYTES)
+        except OSError:
+            return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from footplate_runtime.agent.scan import Stamp
+from footplate_runtime.files import Stamp
 
 _COMPACT_BYTES = 4 << 20  # a journal below this is not worth rewriting
 

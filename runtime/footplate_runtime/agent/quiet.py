@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from footplate_runtime.agent.scan import Stamp
 from footplate_runtime.agent.uploader import Item
+from footplate_runtime.files import Stamp
 
 QUIET_SECONDS = 2.0
 

@@ -29,6 +29,8 @@ def begun(previous: Record, orders: Orders, attempt: int, fetched: Mapping[str, 
     attempts = [a for a in previous.get("attempts", ()) if a.get("number") != attempt]
     same = next((a for a in previous.get("attempts", ()) if a.get("number") == attempt), None)
     started = same["startTime"] if same else now
+    resumed = fetched.get("resumed")
+    entry = {"number": attempt, "startTime": started, "endTime": None, **({"resumed": resumed} if resumed else {})}
     return {
         "version": 1,
         "job": dict(orders.job),
@@ -38,7 +40,7 @@ def begun(previous: Record, orders: Orders, attempt: int, fetched: Mapping[str, 
         "phase": "Running",
         "startTime": previous.get("startTime", started),
         "endTime": None,
-        "attempts": [*attempts, {"number": attempt, "startTime": started, "endTime": None}],
+        "attempts": [*attempts, entry],
         "metrics": {},
     }
 

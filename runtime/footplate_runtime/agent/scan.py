@@ -14,18 +14,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import translate
 from typing import NamedTuple
 
-
-class Stamp(NamedTuple):
-    """What changes when a file changes. Compared with ``!=``: a file renamed over may be older or smaller."""
-
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-    @classmethod
-    def of(cls, stat: os.stat_result) -> Stamp:
-        return cls(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+from footplate_runtime.files import Stamp
 
 
 class Found(NamedTuple):
@@ -103,12 +92,6 @@ def open_beneath(root: bytes, path: bytes) -> int:
         os.close(fd)
         raise
     return fd
-
-
-def unfinished(path: bytes) -> bool:
-    """Whether the name says that its writer will rename it: uploading it before the end would be for nothing."""
-    name = path.rsplit(b"/", 1)[-1]
-    return name.endswith((b".tmp", b".part")) or name.startswith(b".~")
 
 
 def matcher(patterns: tuple[str, ...]) -> Callable[[bytes], bool]:

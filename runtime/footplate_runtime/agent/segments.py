@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from footplate_runtime.agent.journal import Growth, Part
-from footplate_runtime.agent.scan import Stamp
+from footplate_runtime.files import Stamp
 
 MERGE = 32
 MAX_SEGMENT = 32 << 20

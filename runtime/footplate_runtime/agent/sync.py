@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from footplate_runtime.agent.journal import Growth, Journal, Uploaded
-from footplate_runtime.agent.scan import Stamp
 from footplate_runtime.agent.segments import next_step
 from footplate_runtime.agent.transfers import Transfer, Transfers
 from footplate_runtime.agent.uploader import Item, Torn, take_step, upload_whole
+from footplate_runtime.files import Stamp
 from footplate_runtime.store import InvalidKey, Store, StoreError
 from footplate_runtime.store.base import buffer_size
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from stat import S_ISREG
 
 from footplate_runtime import contract
-from footplate_runtime.agent.scan import Scan, Stamp, matcher, unfinished
+from footplate_runtime.agent.scan import Scan, matcher
 from footplate_runtime.agent.uploader import Item
+from footplate_runtime.files import Stamp, unfinished
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.store import key_of_path
 
@@ -35,14 +36,21 @@ class Tree:
         self.logs_folder = f"logs/{place.attempt}/{place.replica}/"
         self.metrics_key = f"metrics/{place.attempt}/{place.replica}.jsonl"
         self._excluded = matcher(orders.exclude)
+        self._foreign: dict[str, Stamp] = {}
+
+    def disown(self, key: str, stamp: Stamp) -> None:
+        """This output came from another replica: it is not ours until the program changes it."""
+        self._foreign[key] = stamp
 
     def outputs(self, final: bool) -> Listing:
-        """All outputs; before the final look without those whose names say that they will be renamed."""
+        """All outputs of ours; before the final look without those whose names say that they will be renamed."""
 
         def skip(path: bytes) -> bool:
             return self._excluded(path) or (not final and unfinished(path))
 
-        return self._listing(contract.OUTPUTS, self.outputs_folder, skip)
+        found = self._listing(contract.OUTPUTS, self.outputs_folder, skip)
+        own = tuple(item for item in found.items if self._foreign.get(item.key) != item.stamp)
+        return Listing(own, found.unreadable)
 
     def growing(self) -> Listing:
         """The console, the metrics and the user's own logs."""

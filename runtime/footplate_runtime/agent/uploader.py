@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from footplate_runtime.agent.journal import Growth, Uploaded
-from footplate_runtime.agent.scan import Stamp, open_beneath
+from footplate_runtime.agent.scan import open_beneath
 from footplate_runtime.agent.segments import Step
+from footplate_runtime.files import Stamp
 from footplate_runtime.store import Segment, Store
 from footplate_runtime.store.base import file_blocks
 

@@ -25,7 +25,7 @@ def main() -> int:
     try:
         orders = Orders.load(place.root)
         retry = Retry(time.monotonic, time.sleep, random.random, _log)
-        said, code = message(fetch(place.root, orders, os.environ, retry)), 0
+        said, code = message(fetch(place, orders, os.environ, retry)), 0
     except FetchError as error:
         said, code = _told(error), 1
     except InvalidOrders as error:

@@ -21,6 +21,12 @@ class InputUnavailable(FetchError):
     reason = "InputUnavailable"
 
 
+class ResumeFailed(FetchError):
+    """The outputs of earlier attempts could not be had."""
+
+    reason = "ResumeFailed"
+
+
 class Unreachable(Exception):
     """A server did not answer, or broke off: trying again may help. One sentence."""
 

@@ -1,10 +1,10 @@
-"""All that fetch does, in its order: the tree, the launcher, the code, the inputs."""
+"""All that fetch does, in its order: the tree, the launcher, the code, the inputs, the outputs of earlier attempts."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,24 @@ from footplate_runtime.fetch.inputs import fetch_input
 from footplate_runtime.fetch.pin import RunRevision
 from footplate_runtime.fetch.progress import Progress
 from footplate_runtime.fetch.report import success
+from footplate_runtime.fetch.resume import Resumed, resume
 from footplate_runtime.fetch.retry import Retry
 from footplate_runtime.fetch.source import Fetching, fetch_source
 from footplate_runtime.files import compact_json, write_atomically
 from footplate_runtime.launcher_archive import write_launcher
-from footplate_runtime.orders import Orders
+from footplate_runtime.orders import Orders, Place
+from footplate_runtime.restored import write_restored
 
 _FOLDERS = (contract.INPUTS, contract.OUTPUTS, contract.LOGS, str(Path(contract.METRICS).parent), contract.STATE)
 
 
-def fetch(root: Path, orders: Orders, env: Mapping[str, str], retry: Retry) -> dict[str, Any]:
-    """Make the tree below ``root`` ready for the program; returns the report, which is also left in
+def fetch(place: Place, orders: Orders, env: Mapping[str, str], retry: Retry) -> dict[str, Any]:
+    """Make the tree of ``place`` ready for the program; returns the report, which is also left in
     ``state/fetch.json``.
 
     May run again after it was killed. Raises ``FetchError``.
     """
+    root = place.root
     for folder in _FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
         (root / folder).chmod(0o777)  # the program may run under another user than fetch and the agent
@@ -50,9 +53,22 @@ def fetch(root: Path, orders: Orders, env: Mapping[str, str], retry: Retry) -> d
             fetched.append(fetch_input(wanted, draft, downloads, progress(wanted.name)))
             _clear(target)
             draft.replace(target)
-    report = success(revision, fetched)
+        resumed = _resume(place, orders, Path(drafts), downloads, progress) if place.resume else None
+    report = success(revision, fetched, resumed)
     write_atomically(root / contract.FETCH_REPORT, compact_json(report))
     return report
+
+
+def _resume(
+    place: Place, orders: Orders, drafts: Path, downloads: Downloads, progress: Callable[[str], Progress]
+) -> Resumed:
+    """Put the outputs of earlier attempts in place, all at once."""
+    draft, target = drafts / contract.OUTPUTS, place.root / contract.OUTPUTS
+    resumed = resume(place.replica, orders, draft, downloads, progress("outputs of earlier attempts"))
+    _clear(target)
+    draft.replace(target)
+    write_restored(place.root, resumed.files)
+    return resumed
 
 
 def _clear(path: Path) -> None:

@@ -6,18 +6,16 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from footplate_runtime.fetch.download import Downloads, local_path
 from footplate_runtime.fetch.errors import InputUnavailable, Refused, Unreachable
+from footplate_runtime.fetch.parallel import in_parallel
 from footplate_runtime.fetch.progress import Progress
 from footplate_runtime.orders import Input
 from footplate_runtime.store import Entry, NotFound, Store, StoreError, split_uri, without_password
-
-_PARALLEL = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +83,7 @@ def _download_all(store: Store, entries: list[Entry], target: Path, downloads: D
     for entry in entries:
         if not Path(os.path.normpath(target / entry.key)).is_relative_to(target):
             raise Refused(f"{store.uri}{entry.key} would lie outside of the input's folder.")
-    with ThreadPoolExecutor(_PARALLEL) as threads:
-        futures = [threads.submit(download, entry) for entry in entries]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
+    in_parallel(download, entries)
 
 
 def _copy_folder(folder: Path, target: Path, progress: Progress) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from footplate_runtime.agent.journal import Growth, Journal, Part, Uploaded
-from footplate_runtime.agent.scan import Stamp
+from footplate_runtime.files import Stamp
 
 ONE = Uploaded(Stamp(1, 2, 3, 4), "aa")
 TWO = Uploaded(Stamp(5, 6, 7, 8), "bb")

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from footplate_runtime.agent.quiet import Quiet
-from footplate_runtime.agent.scan import Stamp
 from footplate_runtime.agent.uploader import Item
+from footplate_runtime.files import Stamp
 
 
 def _item(size: int, mtime: float, inode: int = 1) -> Item:

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from footplate_runtime.agent.journal import Growth, Part
-from footplate_runtime.agent.scan import Stamp
 from footplate_runtime.agent.segments import MAX_SEGMENT, MERGE, next_step
+from footplate_runtime.files import Stamp
 
 
 def _stamp(size: int, inode: int = 1) -> Stamp:

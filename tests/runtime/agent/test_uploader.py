@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from footplate_runtime.agent.journal import Growth, Part
-from footplate_runtime.agent.scan import Stamp
 from footplate_runtime.agent.segments import Step
 from footplate_runtime.agent.uploader import Item, Torn, take_step, upload_whole
+from footplate_runtime.files import Stamp
 from footplate_runtime.store import Receipt
 from footplate_runtime.store.file_store import FileStore
 
