@@ -22,6 +22,7 @@ class Gate:
         self.refused = 0
         self._left: int | None = None  # bytes that pass before it breaks
         self._opens_again = False
+        self.breaks = 0  # of `break_after`
         threading.Thread(target=self._accept, daemon=True).start()
 
     def shut(self) -> None:
@@ -36,10 +37,6 @@ class Gate:
         """Break all connections, and stay shut or not, once so many more bytes have passed in both directions."""
         self._opens_again = opens_again
         self._left = count
-
-    @property
-    def is_open(self) -> bool:
-        return self._open
 
     def open(self) -> None:
         """Forward again."""
@@ -82,6 +79,7 @@ class Gate:
             if self._left >= 0:
                 return
             self._left = None
+        self.breaks += 1
         self.shut()
         self._open = self._opens_again
 

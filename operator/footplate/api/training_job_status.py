@@ -13,6 +13,17 @@ from footplate.api.phases import Phase
 from footplate.api.scalars import Count, Message, PositiveInt, Reason, Time
 
 
+class Resumed(Schema):
+    """What the attempts before left in outputs/, put back before the program started."""
+
+    files: Count = 0
+    """How many files the primary got back."""
+    bytes: Count = 0
+    """Their size in bytes."""
+    damaged: Count = 0
+    """How many were left out, because they are not in the store as their manifest says."""
+
+
 class Attempt(Schema):
     """One start of all of a job's pods."""
 
@@ -20,6 +31,8 @@ class Attempt(Schema):
     """1 for the first start, then 2, 3, …"""
     start_time: Time | None = None
     """When all replicas of the attempt ran; absent if they never did."""
+    resumed: Resumed | None = None
+    """The outputs of earlier attempts that it started with; absent in the first."""
     node: Annotated[str, Field(max_length=253)] | None = None
     """The node of the replica that decided the attempt."""
     end_time: Time | None = None

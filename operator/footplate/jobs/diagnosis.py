@@ -37,6 +37,7 @@ class Cause(StrEnum):
     ENVIRONMENT_BUILD_FAILED = "EnvironmentBuildFailed"
     SOURCE_UNAVAILABLE = "SourceUnavailable"
     INPUT_UNAVAILABLE = "InputUnavailable"
+    RESUME_FAILED = "ResumeFailed"
     OUTPUT_UPLOAD_FAILED = "OutputUploadFailed"
     CANCELED = "Canceled"
     SUSPENDED = "Suspended"
@@ -187,9 +188,13 @@ def _upload_failure(pod: PodView) -> Diagnosis:
     )
 
 
+_OF_FETCH = (Cause.INPUT_UNAVAILABLE, Cause.RESUME_FAILED)
+
+
 def _fetch_failure(pod: PodView) -> Diagnosis:
     error = pod.fetch.report().get("error") or {}
-    cause = Cause.INPUT_UNAVAILABLE if error.get("reason") == Cause.INPUT_UNAVAILABLE else Cause.SOURCE_UNAVAILABLE
+    said_cause = error.get("reason")
+    cause = Cause(said_cause) if said_cause in _OF_FETCH else Cause.SOURCE_UNAVAILABLE
     said = error.get("message") or f"fetch ended with exit code {pod.fetch.exit_code} ({pod.fetch.reason})"
     return _of(pod, cause, f"{pod.replica}: {said}", pod.fetch.exit_code, pod.fetch.finished_at)
 

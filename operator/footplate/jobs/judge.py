@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from footplate.api.conditions import COMPLETE, NOT_RESPONDING, RUNNING
 from footplate.api.phases import Phase
-from footplate.api.training_job_status import RetryCounts
+from footplate.api.training_job_status import Attempt, RetryCounts
 from footplate.jobs import deadline, restart
 from footplate.jobs.deciding import accountable, all_stored, decided_at, serving
 from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, first_failure, waiting
@@ -190,11 +190,25 @@ def _running(scene: Scene) -> Plan:
     message = f"{running} of {plural(len(scene.pods), 'replica')} running"
     if ended:
         message += f", {ended} succeeded"
-    editor = scene.editor().phase(Phase.RUNNING, "AllReplicasRunning", message)
+    editor = scene.editor()
+    message += _resumed_sentence(editor.build().attempts, scene.attempt)
+    editor.phase(Phase.RUNNING, "AllReplicasRunning", message)
     editor.condition(RUNNING, True, "AllReplicasRunning")
     silent = _watch_progress(scene, editor)
     after = soonest(deadline.timeout_in(scene.job, scene.now), scene.context.poll_seconds, silent)
     return Plan(editor.build(), after=after)
+
+
+def _resumed_sentence(attempts: Sequence[Attempt], number: int) -> str:
+    """What this attempt has of the ones before it."""
+    resumed = next((a.resumed for a in attempts if a.number == number), None)
+    if resumed is None:
+        return ""
+    earlier = "attempt 1" if number == 2 else "earlier attempts"
+    sentence = f"; resumed with {plural(resumed.files, 'file')} ({byte_size(resumed.bytes)}) of {earlier}"
+    if resumed.damaged:
+        sentence += f", {resumed.damaged} left out as damaged"
+    return sentence
 
 
 def _watch_progress(scene: Scene, editor: StatusEditor) -> float | None:

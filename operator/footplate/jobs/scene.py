@@ -107,7 +107,7 @@ class Scene:
         if self.attempt:
             editor.open_attempt(self.attempt).admitted(self.image, run_uri(self.job, self.context))
             editor.replicas(self.framework, self.pods)
-            editor.source(self.pods)
+            editor.source(self.pods).resumed(self.attempt, self.primary)
             editor.metrics(self.primary, self.observed.agent)
             starts = [p.train.started_at for p in self.pods if p.train.started_at]
             if not self.missing() and len(starts) == len(self.pods):

@@ -13,6 +13,7 @@ from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.api.training_job_status import (
     Attempt,
     ReplicaCounts,
+    Resumed,
     RetryCounts,
     Run,
     UsedEnvironment,
@@ -94,6 +95,14 @@ class StatusEditor:
                 self._update(source=UsedSource(revision=revision))
                 break
         return self
+
+    def resumed(self, number: int, primary: PodView | None) -> StatusEditor:
+        """What the primary's fetch says that it has put back of earlier attempts."""
+        told = primary.fetch.report().get("resumed") if primary is not None else None
+        if not told:
+            return self
+        found = Resumed(files=told["files"], bytes=told["bytes"], damaged=len(told["damaged"]))
+        return self._change_attempt(number, resumed=found)
 
     def open_attempt(self, number: int) -> StatusEditor:
         """The attempt whose pods are being made; its start is noted once all replicas run."""
