@@ -124,6 +124,9 @@ def _ended(status: int, began: float, framework: "Framework", console: Console, 
     cause = None if exit_code is None else framework.cause(exit_code, error_lines)
     if cause is None:
         return _ending(exit_code, number, began, error, console)
+    if cause.exit_code == 0:
+        console.say(cause.ended)
+        return _ending(0, None, began, None, console)
     return _ending(
         cause.exit_code, cause.signal, began, cause.error or error or cause.ended, console, replica=cause.replica
     )

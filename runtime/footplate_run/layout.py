@@ -15,7 +15,7 @@ ENV_RESUME = "FOOTPLATE_RESUME"  # "1" from the second attempt on: outputs/ hold
 ENV_TERMINATION_LOG = "FOOTPLATE_TERMINATION_LOG"  # default /dev/termination-log
 ENV_STOP_SECONDS = "FOOTPLATE_STOP_SECONDS"  # after SIGTERM the launcher gives the program so long, then kills it
 ENV_HOSTS = "FOOTPLATE_HOSTS"  # a hosts file to resolve names with before DNS; set by the embedded node
-ENV_PEERS_TIMEOUT = "FOOTPLATE_PEERS_TIMEOUT_SECONDS"  # how long the launcher waits for its peers' names; default 600
+ENV_PEERS_TIMEOUT = "FOOTPLATE_PEERS_TIMEOUT_SECONDS"  # how long a replica waits for its peers; default 600
 
 DEFAULT_ROOT = "/footplate"
 DEFAULT_TERMINATION_LOG = "/dev/termination-log"

@@ -15,6 +15,7 @@ from footplate_run.layout import (
     ENV_INDEX,
     ENV_JOB,
     ENV_NAMESPACE,
+    ENV_PEERS_TIMEOUT,
     ENV_RESUME,
     ENV_ROLE,
     ENV_ROOT,
@@ -33,6 +34,7 @@ from footplate_run.layout import (
 
 __all__ = [
     "AGENT_PORT",
+    "AGENT_SETTINGS",
     "CODE",
     "CONSOLE",
     "DEFAULT_ROOT",
@@ -44,6 +46,7 @@ __all__ = [
     "ENV_INDEX",
     "ENV_JOB",
     "ENV_NAMESPACE",
+    "ENV_PEERS_TIMEOUT",
     "ENV_POD_IP",
     "ENV_RESUME",
     "ENV_ROLE",
@@ -71,6 +74,8 @@ ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of the agent: overrides outputs
 ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
 ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of AGENT_PORT
 AGENT_PORT = 9464
+# Environment of the agent's process. One arena: the threads of uploads would fragment memory to three times its use.
+AGENT_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
 RESTORED = "state/restored.jsonl"  # fetch's: which outputs of earlier attempts it has put in place
 FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from footplate_runtime import contract
 from footplate_runtime.store import Store, open_store
 
 PATIENCE = 60.0  # seconds; a bound for what takes far less
@@ -64,6 +65,7 @@ class Replica:
         return {
             **kept,
             **self.secret,
+            **contract.AGENT_SETTINGS,
             "FOOTPLATE_ROOT": str(self.root),
             "FOOTPLATE_JOB": "digits",
             "FOOTPLATE_NAMESPACE": "default",

@@ -33,6 +33,10 @@ class Framework:
         """Whether the job needs this replica's success; the others are stopped when all such have ended well."""
         return True
 
+    def least(self, spec: TrainingJobSpec) -> int:
+        """With how many replicas an attempt goes on; fewer than all: any but the primary may be lost meanwhile."""
+        return sum(self.roles(spec).values())
+
     def resources(self, spec: TrainingJobSpec, role: str) -> Resources:
         """What each replica of the role needs."""
         return spec.resources

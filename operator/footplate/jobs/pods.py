@@ -140,6 +140,7 @@ def _agent(job: TrainingJob, replica: Replica, attempt: int, context: Context) -
     # A program may end before the agent's Python has started: SIGTERM must wait for it, not end it. The agent takes
     # the signal by sigwait; until then it is blocked from the first process on (coreutils: env).
     container["command"] = ["env", "--block-signal=TERM", *container["command"]]
+    container["env"] += [{"name": name, "value": value} for name, value in contract.AGENT_SETTINGS.items()]
     container["restartPolicy"] = "Always"  # Kubernetes: Sidecar Containers
     container["ports"] = [{"name": "agent", "containerPort": contract.AGENT_PORT}]
     return container
@@ -154,7 +155,11 @@ def _train(job: TrainingJob, replica: Replica, attempt: int, image: EnvironmentI
             job,
             replica,
             attempt,
-            {contract.ENV_STOP_SECONDS: str(LAUNCHER_STOP_SECONDS), **image.variables},
+            {
+                contract.ENV_STOP_SECONDS: str(LAUNCHER_STOP_SECONDS),
+                contract.ENV_PEERS_TIMEOUT: str(job.spec.start_timeout_seconds),
+                **image.variables,
+            },
         ),
         "resources": _resources(resources),
         "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT), dict(SHM_MOUNT)],

@@ -39,7 +39,8 @@ class Launch:
 class Cause:
     """The process whose failure the launched one only passes on. ``replica`` names it when it ran on another.
 
-    ``error`` is what it said itself; ``ended`` how it ended, for want of anything better.
+    ``error`` is what it said itself; ``ended`` how it ended, for want of anything better. With the exit code 0 the end
+    of the launched one was no failure, and ``ended`` says why.
     """
 
     __slots__ = ("ended", "error", "exit_code", "replica", "signal")

@@ -5,6 +5,7 @@ releases.
 """
 
 import json
+import math
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from footplate_run import layout
 from footplate_run.errors import NOT_FOUND, CannotStart
 from footplate_run.failure import LINE_LENGTH, cut
 from footplate_run.frameworks.base import PYTHON, Cause, Framework, Launch, processes_of
+from footplate_run.hosts import timeout_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _ROOT_CAUSE = re.compile(
 )
 # PyTorch: torch.distributed.elastic.multiprocessing.api, SignalException
 _STOPPED = re.compile(r"\bSignalException: Process \d+ got signal: (\d+)$")
+_CLOSED = "RendezvousClosedError"
 
 
 class PyTorch(Framework):
@@ -37,6 +40,7 @@ class PyTorch(Framework):
         super().__init__(orders)
         how = orders.distribution
         self.nodes = int(how["nodes"])
+        self.max_restarts = int(how.get("maxRestarts") or 0)
         self.port = int(how["port"])
         self.processes = how["processesPerNode"]
         self.backend = how.get("backend")
@@ -63,39 +67,64 @@ class PyTorch(Framework):
 
     def launch(self, command: "Command", addresses: "Mapping[str, str]", environment: "Mapping[str, str]") -> Launch:
         _require_torch()
-        argv = [PYTHON, "-u", "-m", "torch.distributed.run", "--max_restarts=0"]
+        argv = [PYTHON, "-u", "-m", "torch.distributed.run"]
         if not command.python:
             argv.append("--no_python")
         # torchrun ends its workers on SIGTERM; killed outright it would leave them behind.
         return Launch(argv + command.words, self._variables(addresses, environment), signal.SIGTERM, starter=True)
 
     def _variables(self, addresses: "Mapping[str, str]", environment: "Mapping[str, str]") -> "dict[str, str]":
-        orders = self.orders
+        index = str(self.orders.index)
         master = addresses[self._master] if self.nodes > 1 else "127.0.0.1"
         variables = {
             "PET_NPROC_PER_NODE": str(processes_of(self.processes, environment)),
-            "PET_NODE_RANK": str(orders.index),
             "PET_MASTER_ADDR": master,
             "PET_MASTER_PORT": str(self.port),
             "MASTER_ADDR": master,
             "MASTER_PORT": str(self.port),
-            "NODE_RANK": str(orders.index),
+            "NODE_RANK": index,
             "TORCHELASTIC_ERROR_FILE": self._error_file,
         }
-        if not self.elastic:
-            variables["PET_NNODES"] = str(self.nodes)
+        # A peer may come as late as the operator lets it: torchrun must not give up before.
+        patience = str(max(1, math.ceil(timeout_of(environment))))
+        if self.elastic:
+            settings = self._elastic_settings(patience)
+            variables.update(self._elastic_variables(master, addresses[self._self]))
+            variables["PET_MAX_RESTARTS"] = environment.get("PET_MAX_RESTARTS", str(self.max_restarts))
         else:
-            variables["PET_NNODES"] = "{}:{}".format(self.min_nodes, self.nodes)
-            variables["PET_RDZV_BACKEND"] = "c10d"
-            variables["PET_RDZV_ENDPOINT"] = "{}:{}".format(master, self.port)
-            variables["PET_RDZV_ID"] = "{}-{}".format(orders.uid or orders.job, orders.attempt)
-            # Said outright: torchrun takes any loopback endpoint for its own machine.
-            variables["PET_RDZV_CONF"] = "is_host={}".format("true" if orders.index == 0 else "false")
-            # What the others connect to; torchrun's own choice, its host name, need not resolve elsewhere.
-            variables["PET_LOCAL_ADDR"] = addresses[self._self]
+            settings = ["timeout=" + patience]
+            variables.update({"PET_NNODES": str(self.nodes), "PET_NODE_RANK": index, "PET_MAX_RESTARTS": "0"})
+        own = environment.get("PET_RDZV_CONF")
+        variables["PET_RDZV_CONF"] = ",".join(settings + [own] if own else settings)  # of two the latter holds
         if self.backend:
             variables["FOOTPLATE_BACKEND"] = str(self.backend)
         return variables
+
+    def _elastic_variables(self, master: str, address: str) -> "dict[str, str]":
+        orders = self.orders
+        return {
+            "PET_NNODES": "{}:{}".format(self.min_nodes, self.nodes),
+            "PET_RDZV_BACKEND": "c10d",
+            "PET_RDZV_ENDPOINT": "{}:{}".format(master, self.port),
+            "PET_RDZV_ID": "{}-{}".format(orders.uid or orders.job, orders.attempt),
+            "PET_LOCAL_ADDR": address if orders.index == 0 else after_worker_0(address),
+            # With the agents' store shared, torch 2.13 keeps the addresses of the group before: the next one hangs.
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+        }
+
+    def _elastic_settings(self, patience: str) -> "list[str]":
+        """PyTorch: torch.distributed.elastic.rendezvous.dynamic_rendezvous, create_handler."""
+        return [
+            # Said outright: torchrun takes any loopback endpoint for its own machine.
+            "is_host=" + ("true" if self.orders.index == 0 else "false"),
+            "join_timeout=" + patience,
+            "read_timeout=" + patience,
+            # Who has sent no heartbeat for 9 s is lost (15 s are torch's own); the clocks of nodes may differ by less.
+            "keep_alive_interval=3",
+            "keep_alive_max_attempt=3",
+            # So long the nodes that are left wait for more of them before they go on.
+            "last_call_timeout=5",
+        ]
 
     @property
     def _error_file(self) -> str:
@@ -111,7 +140,7 @@ class PyTorch(Framework):
             return Cause(None, stopped, ended, ended)
         found = torchrun_cause(console)
         if found is None:
-            return None
+            return self._too_late(console)
         rank, code = found
         if code < 0:
             ended = "the process of rank {} was ended by signal {}".format(rank, -code)
@@ -120,12 +149,29 @@ class PyTorch(Framework):
             code, None, "the process of rank {} exited with code {}".format(rank, code), self._recorded_error()
         )
 
+    def _too_late(self, console: "Sequence[str]") -> "Cause | None":
+        """No failure: the others have closed the rendezvous before this node joined. Their ends say how it went."""
+        last = next((line for line in reversed(console) if line and not line[0].isspace()), "")
+        if self.elastic and _CLOSED in last:
+            return Cause(0, None, "the others had ended before this node could join them")
+        return None
+
     def _recorded_error(self) -> "str | None":
         try:
             with open(self._error_file, "rb") as file:
                 return torchrun_error(file.read())
         except OSError:
             return None  # written only by workers whose main function is decorated with @record
+
+
+def after_worker_0(address: str) -> str:
+    """The address of another node so that it stands behind worker 0's in the alphabet.
+
+    torchrun numbers the nodes in the order of their addresses as text, and the primary is to have rank 0. Names of
+    hosts are in this order, ``worker-0.`` before all others; ``127.66.0.10`` comes before ``127.66.0.9``, but not when
+    the former is written as an IPv6 address (RFC 4291, 2.5.5.2).
+    """
+    return "::ffff:" + address if re.match(r"\d+(\.\d+){3}$", address) else address
 
 
 def torchrun_cause(lines: "Sequence[str]") -> "tuple[int, int] | None":

@@ -19,15 +19,11 @@ if TYPE_CHECKING:
     from footplate_runtime.agent.agent import Agent
 
 _STOP = {signal.SIGTERM, signal.SIGINT}
-# One arena: the threads of uploads would fragment memory to three times its use.
-_PROCESS_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
 
 
 def main() -> int:
     """Run one replica's agent in this process; returns the exit code."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # before the first thread, so that all inherit it
-    if any(os.environ.get(name) != value for name, value in _PROCESS_SETTINGS.items()):
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **_PROCESS_SETTINGS})
     return _run(os.environ)
 
 

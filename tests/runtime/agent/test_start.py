@@ -12,6 +12,7 @@ import pytest
     ("module", "heavy"),
     [
         ("footplate_runtime.agent.agent", {"obstore", "asyncio", "http.client", "urllib.request", "pydantic"}),
+        ("footplate_runtime.agent.server", {"http.server", "http.client", "ssl"}),
         (
             "footplate_runtime.fetch.fetch",
             {"obstore", "asyncio", "http.client", "urllib.request", "tarfile", "subprocess"},

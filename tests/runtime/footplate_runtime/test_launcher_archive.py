@@ -12,42 +12,48 @@ import pytest
 from footplate_runtime.launcher_archive import write_launcher
 
 
-def test_same_sources_same_bytes(tmp_path: Path) -> None:
-    first, second = tmp_path / "a/footplate-run.pyz", tmp_path / "b/footplate-run.pyz"
-    write_launcher(first)
-    write_launcher(second)
-    assert first.read_bytes() == second.read_bytes()
-
-
-def test_sources_alone(tmp_path: Path) -> None:
+def test_sources_and_their_byte_code_alone(tmp_path: Path) -> None:
     target = tmp_path / "footplate-run.pyz"
     write_launcher(target)
     with zipfile.ZipFile(target) as archive:
         names = archive.namelist()
         assert archive.testzip() is None
     assert names[0] == "__main__.py"
-    assert {"footplate_run/__init__.py", "footplate_run/__main__.py", "footplate_run/run.py"} <= set(names)
-    assert all(name.endswith(".py") for name in names)
+    sources = {name for name in names[1:] if name.endswith(".py")}
+    assert {"footplate_run/__init__.py", "footplate_run/__main__.py", "footplate_run/run.py"} <= sources
+    assert set(names[1:]) == sources | {f"{name}c" for name in sources}
     assert len(names) == len(set(names))
+
+
+def test_another_python_takes_the_sources(tmp_path: Path) -> None:
+    """As byte code of another version is seen: by its first two bytes, which no version has."""
+    target, foreign = tmp_path / "footplate-run.pyz", tmp_path / "foreign.pyz"
+    write_launcher(target)
+    with zipfile.ZipFile(target) as read, zipfile.ZipFile(foreign, "w") as written:
+        for name in read.namelist():
+            data = read.read(name)
+            written.writestr(name, b"\0\0" + data[2:] if name.endswith(".pyc") else data)
+    assert loaded_from(foreign) == f"{foreign}/footplate_run/__init__.py"
 
 
 def test_any_user_may_run_it_and_import_from_it(tmp_path: Path) -> None:
     target = tmp_path / "bin/footplate-run.pyz"
     write_launcher(target)
     assert stat.S_IMODE(target.stat().st_mode) == 0o755
+    assert loaded_from(target) == f"{target}/footplate_run/__init__.pyc", "not compiled once more"
+
+
+def loaded_from(archive: Path) -> str:
+    """The file of the package as another process imports it."""
+    program = "from footplate_run import Run; import footplate_run; print(footplate_run.__file__)"
     answer = subprocess.run(
-        [
-            sys.executable,
-            "-S",
-            "-c",
-            "from footplate_run import Run; import footplate_run; print(footplate_run.__file__)",
-        ],
-        env={"PYTHONPATH": str(target)},
+        [sys.executable, "-S", "-c", program],
+        env={"PYTHONPATH": str(archive)},
         capture_output=True,
         check=True,
         timeout=30,
     )
-    assert answer.stdout.decode().strip() == f"{target}/footplate_run/__init__.py"
+    return answer.stdout.decode().strip()
 
 
 def test_an_older_one_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:

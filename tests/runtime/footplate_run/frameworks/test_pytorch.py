@@ -13,7 +13,13 @@ from launcher_tree import LaunchTree
 from torchrun_words import TORCHRUN
 
 from footplate_run.frameworks.base import Launch
-from footplate_run.frameworks.pytorch import PyTorch, torchrun_cause, torchrun_error, torchrun_stopped
+from footplate_run.frameworks.pytorch import (
+    PyTorch,
+    after_worker_0,
+    torchrun_cause,
+    torchrun_error,
+    torchrun_stopped,
+)
 from footplate_run.orders import Orders
 from footplate_run.program import Command
 
@@ -59,12 +65,14 @@ def launch(
 def test_pytorch_static_on_two_nodes() -> None:
     made = launch(orders(index=1, nodes=2, processesPerNode=4, port=29400, backend="gloo"))
     assert made.argv == [
-        sys.executable, "-u", "-m", "torch.distributed.run", "--max_restarts=0", "train.py", "--lr", "1",
+        sys.executable, "-u", "-m", "torch.distributed.run", "train.py", "--lr", "1",
     ]  # fmt: skip
     assert made.variables == {
         "PET_NNODES": "2",
         "PET_NPROC_PER_NODE": "4",
         "PET_NODE_RANK": "1",
+        "PET_MAX_RESTARTS": "0",
+        "PET_RDZV_CONF": "timeout=600",
         "PET_MASTER_ADDR": MASTER,
         "PET_MASTER_PORT": "29400",
         "MASTER_ADDR": MASTER,
@@ -88,15 +96,45 @@ def test_pytorch_on_one_node_goes_the_same_way_and_needs_no_peer() -> None:
 @pytest.mark.usefixtures("torch")
 @pytest.mark.parametrize(("index", "is_host"), [(0, "true"), (1, "false")])
 def test_pytorch_elastic_meets_at_worker_0(index: int, is_host: str) -> None:
-    variables = launch(orders(index=index, attempt=2, nodes=4, minNodes=2)).variables
-    assert {name: value for name, value in variables.items() if re.search("RDZV|NNODES|LOCAL_ADDR", name)} == {
+    given = orders(index=index, attempt=2, nodes=4, minNodes=2, maxRestarts=5)
+    variables = launch(given, env={"FOOTPLATE_PEERS_TIMEOUT_SECONDS": "1800"}).variables
+    assert {name: value for name, value in variables.items() if re.search("RDZV|NNODES|LOCAL_ADDR|MAX|RANK", name)} == {
         "PET_NNODES": "2:4",
+        "PET_MAX_RESTARTS": "5",
         "PET_RDZV_BACKEND": "c10d",
         "PET_RDZV_ENDPOINT": f"{MASTER}:23456",
         "PET_RDZV_ID": "uid-1-2",
-        "PET_RDZV_CONF": f"is_host={is_host}",
+        "PET_RDZV_CONF": f"is_host={is_host},join_timeout=1800,read_timeout=1800,"
+        "keep_alive_interval=3,keep_alive_max_attempt=3,last_call_timeout=5",
         "PET_LOCAL_ADDR": f"worker-{index}.digits.default.svc",
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+        "NODE_RANK": str(index),
     }
+
+
+@pytest.mark.parametrize(
+    "addresses", [["127.66.0.10", "127.66.0.9"], [f"worker-{n}.d.default.svc" for n in (0, 1, 10)]]
+)
+def test_worker_0_comes_first_in_the_order_of_addresses(addresses: list[str]) -> None:
+    """By which torchrun numbers the nodes."""
+    first, *others = addresses
+    assert all(first < after_worker_0(other) for other in others)
+
+
+@pytest.mark.usefixtures("torch")
+def test_settings_of_the_users_own_come_last_and_hold() -> None:
+    own = {"PET_RDZV_CONF": "last_call_timeout=60", "PET_MAX_RESTARTS": "100"}
+    variables = launch(orders(nodes=4, minNodes=2, maxRestarts=5), env=own).variables
+    assert variables["PET_RDZV_CONF"].endswith(",last_call_timeout=5,last_call_timeout=60")
+    assert variables["PET_MAX_RESTARTS"] == "100"
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize("distribution", [{"nodes": 2}, {"nodes": 2, "minNodes": 1}])
+def test_variables_of_the_backends_are_the_users_alone(distribution: dict[str, int]) -> None:
+    given = {"NCCL_DEBUG": "INFO", "NCCL_SOCKET_IFNAME": "eth1", "GLOO_SOCKET_IFNAME": "eth1"}
+    made = launch(orders(backend="nccl", **distribution), env=given).variables
+    assert [name for name in made if re.match("NCCL|GLOO|TORCH_NCCL|UCX|FI_", name)] == []
 
 
 @pytest.mark.usefixtures("torch")
@@ -109,7 +147,7 @@ def test_min_nodes_of_all_nodes_is_static() -> None:
 @pytest.mark.usefixtures("torch")
 def test_a_command_goes_through_torchrun_as_it_is() -> None:
     argv = launch(orders(), ["python", "train.py"], python=False).argv
-    assert argv[-4:] == ["--max_restarts=0", "--no_python", "python", "train.py"]
+    assert argv[-4:] == ["torch.distributed.run", "--no_python", "python", "train.py"]
 
 
 def test_peers_are_worker_0_alone() -> None:
@@ -162,7 +200,7 @@ def test_launcher_waits_for_worker_0_in_the_hosts_file(tree: LaunchTree) -> None
     temporary.rename(hosts)
     ended = tree.finish(process)
     argv, variables = json.loads(ended.out)
-    assert argv == ["--max_restarts=0", "train.py", "-x"]
+    assert argv == ["train.py", "-x"]
     assert variables["PET_MASTER_ADDR"] == variables["MASTER_ADDR"] == "127.5.0.7"
     assert variables["PET_NODE_RANK"] == "1"
 
@@ -197,6 +235,40 @@ def test_exit_of_the_failing_worker_stands_for_torchruns(
     assert ended.status == status
     assert (ended.exit["exitCode"], ended.exit["signal"]) == (exit_code, number)
     assert ended.exit["error"] == f"the process of rank 1 {how}"
+
+
+API = "torch.distributed.elastic"
+KILLED = f"{API}.multiprocessing.api.SignalException: Process 7 got signal: 15"
+CLOSED = f"{API}.rendezvous.api.RendezvousClosedError"
+ELASTIC = {**ONE_NODE, "nodes": 2, "minNodes": 1}
+
+
+@pytest.mark.parametrize(
+    ("distribution", "error", "status", "number", "told"),
+    [
+        (ONE_NODE, KILLED, 143, 15, "torchrun was ended by signal 15"),
+        (ELASTIC, KILLED, 143, 15, "torchrun was ended by signal 15"),
+        (ELASTIC, CLOSED, 0, None, None),
+        (ONE_NODE, CLOSED, 1, None, None),
+        (ELASTIC, f"{API}.rendezvous.api.RendezvousConnectionError: The store is gone.", 1, None, None),
+    ],
+)
+def test_how_torchrun_itself_ends(
+    current_tree: LaunchTree, distribution: Any, error: str, status: int, number: int | None, told: str | None
+) -> None:
+    """A signal becomes an exception of torchrun's; so does a rendezvous that others have ended, which is no failure."""
+    text = f"Traceback (most recent call last):\n  File 'run.py', line 1\n{error}\n"
+    env = fake_torch(current_tree, f"import sys\nsys.stderr.write({text!r})\nsys.exit(1)\n")
+    hosts = current_tree.root / "hosts"
+    hosts.write_text(f"127.5.0.7 {MASTER}\n")
+    current_tree.write("train.py", "")
+    current_tree.orders("train.py", distribution=distribution)
+    ended = current_tree.run(env={**env, "FOOTPLATE_HOSTS": str(hosts)})
+    assert (ended.status, ended.exit["signal"]) == (status, number)
+    if status != 1:
+        assert ended.exit["error"] == told
+    if status == 0:
+        assert b"footplate: the others had ended before this node could join them" in ended.err
 
 
 def test_torchruns_error_file_is_read(current_tree: LaunchTree) -> None:
