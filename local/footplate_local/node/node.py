@@ -41,6 +41,7 @@ HEARTBEAT_SECONDS = 10.0
 SWEEP_SECONDS = 10.0
 RETRY_SECONDS = 0.5
 CRASH_SECONDS = 5.0
+HOSTS_SECONDS = 0.02
 FORGOTTEN = 2000  # uids of removed pods that are remembered, so that an old answer does not start them again
 
 
@@ -61,6 +62,7 @@ class Node:
         self._labels: dict[str, str] = {}
         self._cordoned = False
         self._schedule_now = asyncio.Event()
+        self._hosts_write: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -81,6 +83,8 @@ class Node:
                 group.create_task(self._beat())
                 group.create_task(self._schedule())
         finally:
+            if self._hosts_write is not None:
+                self._hosts_write.cancel()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -199,7 +203,7 @@ class Node:
         )
         runner = PodRunner(record, self._home, self.machine, self._timing, hooks)
         self._workers[uid] = PodWorker(runner, self._client, self._pod_ended)
-        self._write_hosts()
+        self._names_changed()
         self._background(self._work(self._workers[uid]))
 
     async def _work(self, worker: PodWorker) -> None:
@@ -221,7 +225,7 @@ class Node:
         await asyncio.to_thread(shutil.rmtree, worker.runner.folder.path, ignore_errors=True)
 
     def _pod_ended(self) -> None:
-        self._write_hosts()
+        self._names_changed()
         self._schedule_now.set()
 
     def _running(self) -> list[PodWorker]:
@@ -235,7 +239,13 @@ class Node:
                 self._records[folder.uid] = record
                 self._addresses.hold(record.ip)
 
+    def _names_changed(self) -> None:
+        """Pods that come or go together make one write: it costs as much as there are pods."""
+        if self._hosts_write is None:
+            self._hosts_write = asyncio.get_running_loop().call_later(HOSTS_SECONDS, self._write_hosts)
+
     def _write_hosts(self) -> None:
+        self._hosts_write = None
         pods = [(worker.pod, worker.runner.record.ip) for worker in self._running()]
         pods += [(record.pod, record.ip) for record in self._records.values()]
         write_hosts(self._home.hosts, hosts_text(pods))

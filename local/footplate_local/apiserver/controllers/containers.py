@@ -6,10 +6,10 @@ apiextensions-apiserver pkg/controller/finalizer.
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from typing import Any
 
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.kinds.definitions import CLEANUP_FINALIZER
 from footplate_local.apiserver.kinds.registry import ResourceType
 from footplate_local.apiserver.objects.deletion import Deletion
@@ -89,7 +89,7 @@ class Containers:
         stored = self._objects.storage.get(key)
         if stored is None:
             return
-        namespace = copy.deepcopy(stored.object)
+        namespace = copied(stored.object)
         status = namespace.setdefault("status", {})
         old = {item["type"]: item for item in status.get("conditions", ())}
         wanted = self._conditions(left)
@@ -130,7 +130,7 @@ class Containers:
         stored = self._objects.storage.get(key)
         if stored is None:
             return
-        namespace = copy.deepcopy(stored.object)
+        namespace = copied(stored.object)
         kept = [item for item in namespace["spec"].pop("finalizers", ()) if item != _FINALIZER]
         if kept:
             namespace["spec"]["finalizers"] = kept
@@ -161,7 +161,7 @@ class Containers:
 
     def _tell_deletion(self, stored: Stored) -> None:
         """Write into a definition's conditions that its objects are being deleted."""
-        definition = copy.deepcopy(stored.object)
+        definition = copied(stored.object)
         for condition in definition["status"].get("conditions") or ():
             if condition["type"] == "Terminating":
                 condition.update(reason="InstanceDeletionInProgress", message="CustomResource deletion is in progress")

@@ -7,9 +7,9 @@ one sees the conditions come in a watch, as on a cluster, and can use the kind w
 from __future__ import annotations
 
 import asyncio
-import copy
 from typing import Any
 
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.kinds import definition_status
 from footplate_local.apiserver.kinds.definitions import RESOURCE, kinds_of
 from footplate_local.apiserver.objects import metadata
@@ -63,6 +63,6 @@ class Definitions:
         assert kind is not None, "definitions are built in"
 
         def change(obj: JSON) -> JSON:
-            return {**obj, "status": copy.deepcopy(status)}
+            return {**obj, "status": copied(status)}
 
         self._objects.update(kind, "", stored.key.name, change, Writing(manager=_MANAGER), subresource="status")

@@ -6,7 +6,6 @@ pkg/endpoints/installer.go for built-in kinds, apiextensions-apiserver customres
 
 from __future__ import annotations
 
-import copy
 import random
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from footplate_local.apiserver import errors
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.http import logs, negotiation, options, requests, views
 from footplate_local.apiserver.http.answers import answer, success
 from footplate_local.apiserver.http.reading import Reading
@@ -162,7 +162,7 @@ class ResourceApi:
         binding = _decoded(await requests.body(request), "", "v1", "Binding")
         writing = options.writing(request.query, _agent(request), creating=True)
         kind, namespace = target.kind, target.namespace or ""
-        pod = copy.deepcopy(self._objects.read(kind, namespace, target.name))
+        pod = copied(self._objects.read(kind, namespace, target.name))
         pods.bind(pod, binding, metadata.timestamp(self._objects.now()))
         if not writing.dry_run:
             self._objects.storage.put(kind.key(namespace, target.name), pod)
@@ -175,7 +175,7 @@ class ResourceApi:
         if eviction["metadata"].get("name", "") != name:
             raise errors.bad_request("name in URL does not match name in Eviction object")
         deletion = options.deletion(request.query, eviction.get("deleteOptions"))
-        pod = copy.deepcopy(self._objects.read(kind, namespace, name))
+        pod = copied(self._objects.read(kind, namespace, name))
         check_preconditions(kind, pod["metadata"], deletion)
         if not deletion.dry_run:
             pods.set_condition(pod, pods.EVICTED, metadata.timestamp(self._objects.now()))

@@ -5,10 +5,10 @@ Source: apiextensions-apiserver pkg/registry/customresource.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.errors import FieldError, invalid_value
 from footplate_local.apiserver.kinds import embedded
 from footplate_local.apiserver.kinds.registry import ScalePaths, Strategy
@@ -68,7 +68,7 @@ class CustomStrategy(Strategy):
         """Stored objects come without what the schema does not know, and with the defaults of the stored version."""
         if int(obj["metadata"].get("resourceVersion") or 0) > self._since:
             return obj
-        shaped = copy.deepcopy(obj)
+        shaped = copied(obj)
         shaping.prune(shaped, self._stored_schema, root=True)
         shaping.apply_defaults(shaped, self._stored_schema)
         if self._schema != self._stored_schema:
@@ -83,7 +83,7 @@ class CustomStrategy(Strategy):
 
     def unknown_fields(self, obj: JSON) -> list[str]:
         embedded.check_decodable(obj, self._schema)
-        return sorted(shaping.prune(copy.deepcopy(obj), self._schema, root=True))
+        return sorted(shaping.prune(copied(obj), self._schema, root=True))
 
     def prepare(self, obj: JSON, old: JSON | None) -> None:
         if obj.get("kind") != self._kind:

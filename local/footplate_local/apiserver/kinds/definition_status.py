@@ -6,10 +6,10 @@ unique in a group; who comes later waits until they are free.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from typing import Any
 
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.kinds.definition_checks import approval_of
 
 JSON = dict[str, Any]
@@ -43,8 +43,8 @@ def next_status(definition: JSON, others: Iterable[JSON], now: str) -> JSON | No
 
     `others`: the other definitions of the same group.
     """
-    status = copy.deepcopy(definition.get("status") or NEW)
-    before = copy.deepcopy(status)
+    status = copied(definition.get("status") or NEW)
+    before = copied(status)
     if status.get("acceptedNames") != definition["spec"]["names"]:
         _accept_names(definition, status, others, now)
     elif is_true(definition, "NamesAccepted") and not is_true(definition, "Established"):

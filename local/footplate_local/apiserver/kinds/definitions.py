@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator
 from typing import Any
 
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.errors import FieldError, undecodable
 from footplate_local.apiserver.kinds import definition_status
 from footplate_local.apiserver.kinds.custom import CustomStrategy
@@ -39,7 +39,7 @@ class DefinitionStrategy(Strategy):
             accepted["listKind"] = accepted.get("listKind") or f"{kind}List"
         if not spec.get("conversion"):
             spec["conversion"] = {"strategy": "None"}
-        status = copy.deepcopy(definition_status.NEW) if old is None else dict(obj.get("status") or {})
+        status = copied(definition_status.NEW) if old is None else dict(obj.get("status") or {})
         stored = [*(status.get("storedVersions") or ())]
         storage = next((version["name"] for version in spec.get("versions") or () if version.get("storage")), None)
         if storage is not None and storage not in stored:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.errors import FieldError
 from footplate_local.apiserver.kinds import builtin_schemas, typed
 from footplate_local.apiserver.kinds.registry import Strategy
@@ -66,5 +66,5 @@ class PlainStrategy(Strategy):
     def first_status(self) -> JSON:
         """The status of a new object: what its Go struct always shows, and what its kind starts with."""
         schema = builtin_schemas.schema_of(*self._type)["properties"]["status"]
-        status: JSON = copy.deepcopy(typed.zero(schema))
+        status: JSON = copied(typed.zero(schema))
         return status | self._status if isinstance(self._status, dict) else status

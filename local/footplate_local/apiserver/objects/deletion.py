@@ -6,12 +6,12 @@ pkg/registry/core/namespace/storage; apiextensions-apiserver pkg/registry/custom
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from footplate_local.apiserver import errors
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.errors import StatusError
 from footplate_local.apiserver.kinds.definitions import CLEANUP_FINALIZER
 from footplate_local.apiserver.kinds.definitions import RESOURCE as DEFINITIONS
@@ -56,7 +56,7 @@ def outcome(kind: ResourceType, old: JSON, deletion: Deletion, now: datetime) ->
 
 
 def _object(kind: ResourceType, old: JSON, deletion: Deletion, now: datetime) -> Outcome:
-    new = copy.deepcopy(old)
+    new = copied(old)
     meta = new["metadata"]
     graceful = False
     if kind.resource == "pods":
@@ -164,7 +164,7 @@ def _container(kind: ResourceType, old: JSON, deletion: Deletion, now: datetime)
         if kind.resource == "namespaces" and old["spec"].get("finalizers"):
             return Outcome(old, changed=False, gone=False)
         return _object(kind, old, deletion, now)
-    new = copy.deepcopy(old)
+    new = copied(old)
     meta = new["metadata"]
     meta["deletionTimestamp"] = timestamp(now)
     if kind.resource == "namespaces":

@@ -6,7 +6,6 @@ methods are plain functions that run to their end on the event loop, so a read-m
 
 from __future__ import annotations
 
-import copy
 import random
 import uuid
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from footplate_local.apiserver import errors
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.kinds.registry import Registry, ResourceType
 from footplate_local.apiserver.objects import incoming, metadata, names, policies
 from footplate_local.apiserver.objects.deletion import Deletion, failed_precondition, outcome
@@ -66,7 +66,7 @@ class Objects:
     ) -> JSON:
         """Create an object; returns it as stored. Raises StatusError. `applying`: the body has its managedFields."""
         asked = _APPLIED if applying else _managed_fields(body)
-        obj = self._decode(kind, copy.deepcopy(body), writing)
+        obj = self._decode(kind, copied(body), writing)
         incoming.place(kind, namespace, obj["metadata"])
         writing.warnings += metadata.without_duplicate_owners(obj["metadata"], patched=False)
         return self._insert(kind, namespace, obj, writing, asked)
@@ -123,7 +123,7 @@ class Objects:
         self, kind: ResourceType, namespace: str, name: str, body: JSON, writing: Writing, *, subresource: str = ""
     ) -> tuple[JSON, bool]:
         """Put an object in the place of another; returns it as stored and whether it is new. Raises StatusError."""
-        new = self._decode(kind, copy.deepcopy(body), writing)
+        new = self._decode(kind, copied(body), writing)
         meta, asked = new["metadata"], _managed_fields(body)
         incoming.place(kind, namespace, meta)
         incoming.check_name(meta, name)
@@ -153,7 +153,7 @@ class Objects:
         `applying`: `change` has set managedFields itself.
         """
         old = self.read(kind, namespace, name)
-        new = change(copy.deepcopy(kind.shown(old)))
+        new = change(copied(kind.shown(old)))
         asked = _APPLIED if applying else _managed_fields(new)
         try:
             new = self._decode(kind, new, writing)
@@ -209,7 +209,7 @@ class Objects:
         if subresource == "status":
             status = new.get("status")
             meta = old["metadata"] if kind.custom else new["metadata"]
-            new = {**copy.deepcopy(old), "metadata": copy.deepcopy(meta)}
+            new = {**copied(old), "metadata": copied(meta)}
             new.pop("status", None)
             if status is not None:
                 new["status"] = status
@@ -221,7 +221,7 @@ class Objects:
             new = kind.strategy.changed_by(subresource, old, new) if subresource else new
             new.pop("status", None)
             if "status" in old:
-                new["status"] = copy.deepcopy(old["status"])
+                new["status"] = copied(old["status"])
         metadata.keep_system_fields(new["metadata"], old["metadata"])
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         if "managedFields" in old["metadata"]:
@@ -248,7 +248,7 @@ class Objects:
         kind, stored = self.registry.of_resource(key.resource), self.storage.get(key)
         if kind is None or stored is None:
             return
-        new = copy.deepcopy(stored.object)
+        new = copied(stored.object)
         new["metadata"][field_name] = values
         metadata.tidy(new["metadata"])
         ownership.record_update(stored.object, new, self._writer(kind, Writing(manager=manager), ""))

@@ -6,11 +6,11 @@ It is kinder than the RFC: `replace` sets a field that is not there, a missing v
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable
 from typing import Any
 
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.patching.field_paths import go_json
 
 JSON = dict[str, Any]
@@ -26,7 +26,7 @@ class PatchFailed(Exception):
 
 def json_patch(document: Any, operations: list[Any]) -> Any:
     """The document after a patch; neither argument is changed. Raises PatchFailed."""
-    patching = _Patching(copy.deepcopy(document))
+    patching = _Patching(copied(document))
     for operation in operations:
         patching.apply(operation if isinstance(operation, dict) else {})
     return patching.document
@@ -52,13 +52,13 @@ class _Patching:
         known[kind](operation)
 
     def _add(self, operation: JSON) -> None:
-        self._put(_path(operation, "path"), copy.deepcopy(operation.get("value")))
+        self._put(_path(operation, "path"), copied(operation.get("value")))
 
     def _remove(self, operation: JSON) -> None:
         _delete(*self._place(_path(operation, "path")))
 
     def _replace(self, operation: JSON) -> None:
-        path, value = _path(operation, "path"), copy.deepcopy(operation.get("value"))
+        path, value = _path(operation, "path"), copied(operation.get("value"))
         if path == "":
             if isinstance(value, dict | list):  # anything else is passed over, as evanphx/json-patch does
                 self.document = value
@@ -77,7 +77,7 @@ class _Patching:
 
     def _copy(self, operation: JSON) -> None:
         value = _get(*self._place(_path(operation, "from")))
-        value = None if value is _MISSING else copy.deepcopy(value)
+        value = None if value is _MISSING else copied(value)
         self._copied += len(go_json(value).encode())
         if self._copied > LARGEST_COPIES:
             raise PatchFailed(

@@ -5,9 +5,10 @@ Source: apimachinery pkg/util/strategicpatch/patch.go and pkg/util/mergepatch/er
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
+
+from footplate_local.apiserver.copying import copied
 
 JSON = dict[str, Any]
 
@@ -30,7 +31,7 @@ def strategic_merge_patch(document: JSON, patch: JSON, schema: JSON) -> JSON:
 
     Raises BadPatch and PatchMismatch.
     """
-    return _merge_map(copy.deepcopy(document), copy.deepcopy(patch), schema)
+    return _merge_map(copied(document), copied(patch), schema)
 
 
 def _merge_map(original: JSON, patch: JSON, schema: JSON) -> JSON:

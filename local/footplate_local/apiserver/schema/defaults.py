@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.errors import FieldError, invalid_value
 from footplate_local.apiserver.schema import shaping, validation
 from footplate_local.apiserver.schema.cel_programs import BadExpression
@@ -32,7 +32,7 @@ def default_errors(schema: JSON, path: str, *, root: bool = True) -> list[FieldE
 
 def _errors(default: Any, schema: JSON, path: str) -> list[FieldError]:
     found: list[FieldError] = []
-    pruned = copy.deepcopy(default)
+    pruned = copied(default)
     shaping.prune(pruned, schema)
     if not same(pruned, default):
         found.append(invalid_value(path, default, "must not have unknown fields"))

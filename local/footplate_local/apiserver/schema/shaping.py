@@ -6,9 +6,9 @@ Sources: apiextensions-apiserver pkg/apiserver/schema/{pruning,defaulting,object
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.schema.paths import child, indexed
 
 JSON = dict[str, Any]
@@ -113,7 +113,7 @@ def _default(value: Any, schema: JSON) -> None:
         for key, inner in (schema.get("properties") or {}).items():
             default = inner.get("default")
             if default is not None and (key not in value or (value[key] is None and not inner.get("nullable"))):
-                value[key] = copy.deepcopy(default)
+                value[key] = copied(default)
         for key in value:
             inner = _field_schema(schema, key)
             if inner is not None:
@@ -126,4 +126,4 @@ def _default(value: Any, schema: JSON) -> None:
 
 
 def _replaced_null(value: Any, schema: JSON) -> Any:
-    return copy.deepcopy(schema.get("default")) if value is None and not schema.get("nullable") else value
+    return copied(schema.get("default")) if value is None and not schema.get("nullable") else value

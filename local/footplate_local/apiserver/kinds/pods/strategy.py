@@ -6,11 +6,11 @@ pkg/apis/core/v1/conversion.go.
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
+from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.errors import FieldError, bad_request, conflict
 from footplate_local.apiserver.kinds.pods import admission as pod_admission
 from footplate_local.apiserver.kinds.pods import defaults as pod_defaults
@@ -54,7 +54,7 @@ class PodStrategy(Strategy):
             return new
         spec = {key: value for key, value in old["spec"].items() if key != part}
         added = new["spec"].get(part)
-        return {**new, "spec": copy.deepcopy({**spec, part: added} if added else spec)}
+        return {**new, "spec": copied({**spec, part: added} if added else spec)}
 
     def validate(self, obj: JSON, old: JSON | None, subresource: str) -> list[FieldError]:
         if old is None:
