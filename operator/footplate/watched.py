@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from footplate.constants import LABEL_ENVIRONMENT, LABEL_JOB, MANAGED_SELECTOR
@@ -52,7 +53,7 @@ class Watched:
 
     def _on_replica(self, event: str | None, view: PodView) -> None:
         if event == "DELETED":
-            self.pods.remove(view)
+            self.pods.remove(replace(view, removed=True))
             self.enqueue_owner(view)
         elif self.pods.put(view):
             self.enqueue_owner(view)

@@ -49,6 +49,7 @@ def main() -> int:
     else:
         signals.ignore()
         ending = _ended(status, began, framework, console, limit.exceeded)
+    ending.stop_time = signals.stopped_at
     console.close()
     _report(ending, root, environment.get(layout.ENV_TERMINATION_LOG))
     end_descendants()

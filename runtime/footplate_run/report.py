@@ -18,10 +18,10 @@ _SHORT_LINE = 200  # characters of a line where the room is scarce
 class Ending:
     """What became of the program. ``exit_code`` is None when ``signal`` ended it; times are seconds since the epoch.
 
-    ``replica`` is to blame for it when that is not this one.
+    ``replica`` is to blame for it when that is not this one; ``stop_time`` is when a signal first asked for the end.
     """
 
-    __slots__ = ("end_time", "error", "exit_code", "last_lines", "replica", "signal", "start_time")
+    __slots__ = ("end_time", "error", "exit_code", "last_lines", "replica", "signal", "start_time", "stop_time")
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Ending:
         error: "str | None" = None,
         last_lines: "Sequence[str]" = (),
         replica: "str | None" = None,
+        stop_time: "float | None" = None,
     ) -> None:
         self.exit_code = exit_code
         self.signal = signal
@@ -40,6 +41,7 @@ class Ending:
         self.error = error
         self.last_lines = tuple(last_lines)
         self.replica = replica
+        self.stop_time = stop_time
 
     @property
     def status(self) -> int:
@@ -56,6 +58,7 @@ class Ending:
                 "signal": self.signal,
                 "startTime": _rfc3339(self.start_time),
                 "endTime": _rfc3339(self.end_time),
+                "stopTime": None if self.stop_time is None else _rfc3339(self.stop_time),
                 "error": self.error,
                 "replica": self.replica,
                 "lastLines": list(last_lines),

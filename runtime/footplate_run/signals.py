@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from footplate_run.errors import Stopped
 
@@ -20,6 +21,7 @@ class Signals:
         os.set_blocking(self.wake_fd, False)
         os.set_blocking(self._wake_write, False)
         self.stopped_by = None  # type: int | None  # the first of STOPPING that went to the program
+        self.stopped_at = None  # type: float | None  # when the first of them came, in seconds since the epoch
         self._group = None  # type: int | None
         self._over = False
 
@@ -64,6 +66,8 @@ class Signals:
     def _received(self, number: int, frame: object) -> None:
         if self._over:
             return
+        if number in STOPPING and self.stopped_at is None:
+            self.stopped_at = time.time()
         if self._group is None:
             raise Stopped(number)
         if number in STOPPING and self.stopped_by is None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from footplate.jobs.diagnosis import ended_well, failed_before, succeeded
+from footplate.jobs.blame import failed_before
+from footplate.jobs.diagnosis import ended_well, succeeded
 from footplate.jobs.naming import Replica
 from footplate.jobs.observe import PodView
 from footplate.jobs.scene import Scene

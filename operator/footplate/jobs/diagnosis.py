@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal as signals
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -99,35 +99,21 @@ def asked_to_end(pod: PodView) -> bool:
     return pod.stop_asked is not None and (ended is None or ended >= pod.stop_asked)
 
 
+def died_silently(pod: PodView) -> bool:
+    """Its pod is over, and as far as anyone knows its program still ran: a kubelet that lives tells the end first."""
+    node_lost = DISRUPTIONS.get(pod.disruption) == Cause.NODE_LOST
+    return pod.train.running and (pod.removed or node_lost or pod.phase == "Failed")
+
+
 def outputs_complete(pod: PodView) -> bool:
     return pod.agent.terminated and pod.agent.report().get("complete") is True
 
 
-def first_failure(pods: Iterable[PodView], lost: frozenset[str]) -> Diagnosis | None:
-    """The failure that came first by end time; replicas that were killed because of it come later.
+def failure_of(pod: PodView, lost: frozenset[str], peers: Mapping[str, PodView]) -> Diagnosis | None:
+    """Why this pod counts as failed, or None while it may still succeed.
 
-    Times are whole seconds: within one, a replica whose pod is deleted is not the cause but was stopped because of it,
-    and of the others the launchers know the time better. A program that took its launcher with it has no such time
-    and comes first: replicas that only lost their peer end by themselves. `lost` are the names of
-    the pods among them that no longer exist.
+    `lost` are the names of pods that no longer exist, `peers` all replicas of the attempt by their names (worker-1).
     """
-    latest = datetime.max.replace(tzinfo=UTC)
-    found = [
-        (d.time or latest, pod.deleting, str(pod.train.report().get("endTime") or ""), str(d.replica), d)
-        for pod in pods
-        if (d := _failure(pod, lost))
-    ]
-    return min(found, key=lambda entry: entry[:4])[4] if found else None
-
-
-def failed_before(pod: PodView, time: datetime) -> bool:
-    """Whether it is known to have failed by then, and not only in the same second."""
-    failure = _failure(pod, frozenset())
-    return failure is not None and failure.time is not None and failure.time < time
-
-
-def _failure(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
-    """Why this pod counts as failed, or None while it may still succeed."""
     over = pod.ended or pod.key.name in lost
     if succeeded(pod):
         return None
@@ -139,7 +125,7 @@ def _failure(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
     if pod.fetch.terminated and pod.fetch.exit_code != 0:
         return _fetch_failure(pod)
     if pod.train.terminated:
-        return _program_failure(pod)
+        return _program_failure(pod, _to_blame(pod, peers))
     if pod.phase == "Failed":
         return _of(
             pod,
@@ -163,10 +149,12 @@ def _disruption(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
     if pod.disruption:
         cause = DISRUPTIONS.get(pod.disruption, Cause.EVICTED)
         why = pod.disruption_message or pod.disruption
-        return _of(pod, cause, f"{pod.replica} was stopped{where}: {why}", time=ended)
+        return _of(pod, cause, f"{pod.replica} was stopped{where}: {why}", time=pod.disrupted or ended)
     if pod.reason in ("Evicted", "NodeLost", "NodeShutdown", "Terminated", "Shutdown"):
         cause = Cause.EVICTED if pod.reason == "Evicted" else Cause.NODE_LOST
         return _of(pod, cause, f"{pod.replica} was stopped{where}: {pod.message or pod.reason}", time=ended)
+    if died_silently(pod):
+        return _of(pod, Cause.NODE_LOST, f"{pod.replica} was lost{where}: its node never told how it ended", time=ended)
     if pod.key.name in lost:
         return _of(pod, Cause.NODE_LOST, f"the pod of {pod.replica} vanished{where}", time=ended)
     if pod.deleting:
@@ -199,40 +187,27 @@ def _fetch_failure(pod: PodView) -> Diagnosis:
     return _of(pod, cause, f"{pod.replica}: {said}", pod.fetch.exit_code, pod.fetch.finished_at)
 
 
-def _program_failure(pod: PodView) -> Diagnosis:
-    train = pod.train
+def _to_blame(pod: PodView, peers: Mapping[str, PodView]) -> PodView:
+    """The replica whose failure this one's launcher tells of: mpirun on worker 0 speaks for the ranks of all nodes."""
+    return peers.get(str(pod.train.report().get("replica")), pod)
+
+
+def _program_failure(pod: PodView, blamed: PodView) -> Diagnosis:
+    """How the program of a pod ended, told of the replica that is to blame for it."""
+    train, who = pod.train, blamed.replica
     code = train.exit_code if train.exit_code is not None else 1
-    if train.reason == "OOMKilled":
-        return _of(
-            pod,
-            Cause.OUT_OF_MEMORY,
-            _with_lines(f"{pod.replica} ran out of memory; ask for more in spec.resources.memory", train),
-            code,
-            train.finished_at,
-        )
-    if train.reason in ("StartError", "ContainerCannotRun"):
-        return _of(
-            pod,
-            Cause.USER_ERROR,
-            f"{pod.replica} could not start: {train.message or train.reason}",
-            code,
-            train.finished_at,
-        )
+    error = train.report().get("error")
     killer = _signal_name(code - 128)
-    if killer is not None:
-        return _of(
-            pod,
-            Cause.SIGNAL,
-            _with_lines(f"{pod.replica} was killed by {killer}", train),
-            code,
-            train.finished_at,
-        )
-    return _of(pod, Cause.USER_ERROR, _with_lines(_exit_sentence(pod, code), train), code, train.finished_at)
-
-
-def _exit_sentence(pod: PodView, code: int) -> str:
-    error = pod.train.report().get("error")
-    return f"{pod.replica} exited with code {code}" + (f": {error}" if error else "")
+    cause = Cause.USER_ERROR
+    if train.reason == "OOMKilled":
+        cause, said = Cause.OUT_OF_MEMORY, f"{who} ran out of memory; ask for more in spec.resources.memory"
+    elif train.reason in ("StartError", "ContainerCannotRun"):
+        said = f"{who} could not start: {train.message or train.reason}"
+    elif killer is not None:
+        cause, said = Cause.SIGNAL, f"{who} was killed by {killer}"
+    else:
+        said = f"{who} exited with code {code}" + (f": {error}" if error else "")
+    return Diagnosis(cause, cut(_with_lines(said, train)), who, code, blamed.node, train.finished_at)
 
 
 def _signal_name(number: int) -> str | None:

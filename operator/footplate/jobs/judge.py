@@ -9,8 +9,9 @@ from footplate.api.conditions import COMPLETE, NOT_RESPONDING, RUNNING
 from footplate.api.phases import Phase
 from footplate.api.training_job_status import Attempt, RetryCounts
 from footplate.jobs import deadline, restart
+from footplate.jobs.blame import first_failure
 from footplate.jobs.deciding import accountable, all_stored, decided_at, serving
-from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, first_failure, waiting
+from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, waiting
 from footplate.jobs.naming import pod_name
 from footplate.jobs.observe import PodView
 from footplate.jobs.scene import Event, Plan, Scene, deletions, fail, soonest, stuck_check

@@ -82,7 +82,9 @@ class PodView:
     unschedulable: str  # the scheduler's sentence, or ""
     disruption: str  # the reason of the condition DisruptionTarget, or ""
     disruption_message: str = ""
+    disrupted: datetime | None = None  # when that condition became true
     stop_asked: datetime | None = None  # when someone first asked for its end: a deletion or a disruption
+    removed: bool = False  # this is what the API server said with its deletion: no later word of it will come
 
     @property
     def ended(self) -> bool:
@@ -205,6 +207,7 @@ def pod_view(body: Json) -> PodView:
         unschedulable=unscheduled.get("message", "") if unscheduled.get("reason") == "Unschedulable" else "",
         disruption=disrupted.get("reason", ""),
         disruption_message=disrupted.get("message", ""),
+        disrupted=parse_time(disrupted.get("lastTransitionTime")),
         stop_asked=_stop_asked(metadata, disrupted),
     )
 

@@ -58,6 +58,7 @@ def test_a_program_that_does_not_handle_it_dies_of_it(tree: LaunchTree) -> None:
     ended = tree.finish(process)
     assert ended.status == 128 + signal.SIGTERM
     assert (ended.exit["exitCode"], ended.exit["signal"]) == (None, signal.SIGTERM)
+    assert ended.exit["startTime"] < ended.exit["stopTime"] <= ended.exit["endTime"]
 
 
 IGNORES_TERM = """

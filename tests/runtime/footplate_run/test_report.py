@@ -24,6 +24,7 @@ def test_exit_json(tmp_path: Path) -> None:
         "startTime": "2025-11-21T10:00:00.500Z",
         "endTime": "2025-11-21T10:01:00.250Z",
         "error": "ValueError: bad shape",
+        "stopTime": None,
         "replica": None,
         "lastLines": ["größe", "…"],
     }
@@ -57,7 +58,7 @@ def test_termination_message_of_the_worst_text_fits() -> None:
 def test_termination_message_keeps_the_newest_lines() -> None:
     lines = [f"{i} " + "x" * 490 for i in range(20)]
     kept = json.loads(termination_message(ending(None, lines)))["lastLines"]
-    assert len(kept) == 19
+    assert len(kept) == 18
     assert kept[-1].startswith("19 ")
     assert all(len(line) == 200 for line in kept)
 

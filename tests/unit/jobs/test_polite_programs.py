@@ -9,7 +9,7 @@ from job_factory import CONTEXT, after, at, ended, make_job, make_pod, seen, sta
 
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob
-from footplate.jobs.diagnosis import first_failure
+from footplate.jobs.blame import first_failure
 from footplate.jobs.observe import Observed, PodView
 from footplate.jobs.plan import plan
 from footplate.jobs.scene import Plan
