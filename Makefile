@@ -28,7 +28,7 @@ test: $(TEST)  ## run all tests, but those of environments that take minutes to 
 	$(PYTEST) -n 4
 
 test-frameworks: $(TEST)  ## run the tests of all frameworks, and build what they need
-	$(PYTEST) -n 2 -m frameworks --slow-builds
+	$(PYTEST) -n 2 -m "frameworks or all_kills" --slow-builds --all-kills
 
 verify: $(TEST)  ## generated files, ruff, mypy, import rules, clean tree
 	$(BIN)/python -m footplate.api.crd --check
