@@ -145,6 +145,9 @@ def _make(order: Order, environ: Mapping[str, str]) -> None:
     _run([python, "-m", "venv", str(order.folder)], environ, "the virtual environment could not be made")
     pip = [str(order.folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
     install = [*pip, "install", "--progress-bar", "off"]
+    if order.variables or order.build_requirements:
+        # pip's cache has wheels that it built before, by name and version alone: for another MPI or other variables.
+        install.append("--no-cache-dir")
     requirements = _file_of(order.folder / "requirements.txt", order.pip)
     activated = order.activated(environ)
     if order.build_requirements:

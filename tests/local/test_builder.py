@@ -143,12 +143,15 @@ def test_what_pip_cannot_install_is_told_in_its_words(tmp_path: Path, wheels: Pa
 def test_a_source_is_built_with_the_build_requirements_their_programs_and_the_variables(
     tmp_path: Path, wheels: Path
 ) -> None:
-    env = environ(tmp_path, wheels, pip=["made"], buildRequirements=["tiny"], variables={"WITH_TINY": "yes"})
-    code, _, log = build(env)
-    assert code == 0, log
-    python = tmp_path / "environments/env-0123456789ab/bin/python"
-    told = subprocess.run([str(python), "-c", "import made; print(made.HOW)"], capture_output=True, text=True)
-    assert told.stdout == "['tiny', 'compiled', 'yes']\n", told.stderr
+    for content, value in (("a" * 64, "yes"), ("b" * 64, "another")):  # pip would take the first wheel again
+        env = environ(tmp_path, wheels, pip=["made"], buildRequirements=["tiny"], variables={"WITH_TINY": value})
+        env["FOOTPLATE_BUILD"] = env["FOOTPLATE_BUILD"].replace(HASH, content)
+        env["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+        code, _, log = build(env)
+        assert code == 0, log
+        python = tmp_path / f"environments/env-{content[:12]}/bin/python"
+        told = subprocess.run([str(python), "-c", "import made; print(made.HOW)"], capture_output=True, text=True)
+        assert told.stdout == f"['tiny', 'compiled', '{value}']\n", told.stderr
 
 
 @pytest.mark.parametrize(
