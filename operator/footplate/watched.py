@@ -12,7 +12,7 @@ from footplate.engine.clock import Clock
 from footplate.engine.queue import WorkQueue
 from footplate.engine.store import Store
 from footplate.environments.observe import BuildPodView, EnvironmentView, build_pod_view, environment_view
-from footplate.jobs.observe import PodView, pod_view
+from footplate.jobs.observe import PodView, pod_view, stop_asked_first
 from footplate.jobs.reconcile import JobView, job_view
 from footplate.jobs.scene import TERMINAL
 from footplate.kube.client import KubeClient
@@ -52,6 +52,7 @@ class Watched:
             self._on_build(event, build_pod_view(body))
 
     def _on_replica(self, event: str | None, view: PodView) -> None:
+        view = stop_asked_first(view, self.pods.get(view.key))
         if event == "DELETED":
             self.pods.remove(replace(view, removed=True))
             self.enqueue_owner(view)

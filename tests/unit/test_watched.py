@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from typing import Any
 
 from fake_clock import FakeClock
@@ -117,3 +118,13 @@ async def test_only_the_namespaces_that_are_served_are_listed() -> None:
     client = Listing()
     await Lister(client, ("a", "b")).jobs()  # type: ignore[arg-type]
     assert client.namespaces == ["a", "b"]
+
+
+async def test_the_removal_of_a_stopped_pod_does_not_change_when_its_end_was_asked_for() -> None:
+    watched = make()
+    stopped = {"deletionTimestamp": "2026-11-21T12:10:40Z", "deletionGracePeriodSeconds": 630}
+    removed = {"deletionTimestamp": "2026-11-21T12:00:15Z", "deletionGracePeriodSeconds": 0}
+    watched.on_pod("ADDED", pod_body())
+    watched.on_pod("MODIFIED", pod_body(resourceVersion="6", **stopped))
+    watched.on_pod("DELETED", pod_body(resourceVersion="7", **removed))
+    assert [p.stop_asked for p in watched.pods.gone(UID)] == [START + timedelta(seconds=10)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -219,6 +219,19 @@ def _stop_asked(metadata: Json, disrupted: Json) -> datetime | None:
     if deletion is not None:
         asked.append(deletion - timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0))
     return min((time for time in asked if time is not None), default=None)
+
+
+def stop_asked_first(view: PodView, known: PodView | None) -> PodView:
+    """The view with the earliest time at which its end was asked for, of those that the pod has shown.
+
+    The kubelet's removal of a stopped pod is a deletion of its own, which moves deletionTimestamp to the time of the
+    removal (apiserver: rest.BeforeDelete): the last view alone would say that the program had ended before.
+    """
+    if known is None or known.uid != view.uid or known.stop_asked is None:
+        return view
+    if view.stop_asked is not None and view.stop_asked <= known.stop_asked:
+        return view
+    return replace(view, stop_asked=known.stop_asked)
 
 
 def agent_status(body: Json) -> AgentStatus:
