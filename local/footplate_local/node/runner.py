@@ -128,6 +128,8 @@ class PodRunner:
             self._slots[name].kill()
         if plan.start is not None:
             await self._start(self._slots[plan.start])
+            if lifecycle.plan(self.snapshot(), self._now()).start is not None:
+                return False  # the next one starts at once: one write of the status tells of both
         self._hooks.changed()
         if plan.finished or plan.start is not None:
             return plan.finished

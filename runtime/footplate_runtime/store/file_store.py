@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -115,7 +114,7 @@ def _write_beside(path: str, blocks: Iterable[bytes]) -> tuple[str, Receipt]:
     """Write blocks to a temporary file in the folder of ``path`` and flush it to disk."""
     folder = os.path.dirname(path)
     _make_folder(folder)
-    unfinished = os.path.join(folder, _UNFINISHED + secrets.token_hex(8))
+    unfinished = os.path.join(folder, _UNFINISHED + os.urandom(8).hex())
     digest, size = hashlib.sha256(), 0
     try:
         with open(unfinished, "xb", buffering=0) as file:

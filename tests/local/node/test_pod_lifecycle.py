@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -76,6 +77,25 @@ async def test_init_containers_run_one_after_the_other_before_the_main_one(node:
     pod = await node.until_phase("Succeeded")
     assert node.log(pod) == "one\ntwo\n"
     assert [entry["ready"] for entry in pod["status"]["initContainerStatuses"]] == [True, True]
+
+
+async def test_containers_that_start_at_once_are_told_of_together(node: NodeHarness) -> None:
+    """One write less for each pod of a big job."""
+    seen: list[tuple[bool, bool]] = []
+
+    async def watch() -> None:
+        async for event in node.client.watch(PODS):
+            pod = event["object"]
+            seen.append(("running" in state_of(pod, "agent"), "running" in state_of(pod)))
+
+    watching = asyncio.create_task(watch())
+    try:
+        await node.create(initContainers=[shell("true", "fetch"), sidecar("sleep 60")], containers=[shell("sleep 60")])
+        await node.until_true(lambda: (True, True) in seen, "both run")
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    assert (True, False) not in seen
 
 
 async def test_a_failed_init_container_fails_the_pod_and_ends_the_sidecar(node: NodeHarness) -> None:

@@ -45,6 +45,13 @@ def test_everything_is_in_the_store_at_the_end(replica: Replica) -> None:
     assert said["metrics"]["loss"] == {"value": 0.5, "step": 1, "time": "2024-11-21T11:10:01Z"}
 
 
+def test_the_program_comes_first(replica: Replica) -> None:
+    with AgentProcess(replica) as agent:
+        agent.wait_for_log("Uploading")
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, agent.pid) == min(19, own + 5)
+
+
 def test_outputs_go_up_while_the_program_runs(replica: Replica) -> None:
     with AgentProcess(replica) as agent:
         replica.write("outputs/checkpoint-1", b"one")

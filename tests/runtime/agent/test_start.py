@@ -15,7 +15,7 @@ import pytest
         ("footplate_runtime.agent.server", {"http.server", "http.client", "ssl"}),
         (
             "footplate_runtime.fetch.fetch",
-            {"obstore", "asyncio", "http.client", "urllib.request", "tarfile", "subprocess"},
+            {"obstore", "asyncio", "http.client", "urllib.request", "tarfile", "subprocess", "concurrent.futures"},
         ),
     ],
 )
