@@ -1,13 +1,8 @@
-"""Replaces ``$(inputs.NAME)``, ``$(outputs)`` and ``$(job)`` in the words of a command.
-
-As in a Kubernetes container command, ``$$(`` stands for a literal ``$(``. What cannot be a name, such as
-``$(date +%s)``, is left to the shell.
-"""
+"""Replaces ``$(inputs.NAME)``, ``$(outputs)`` and ``$(job)`` in the words of a command."""
 
 import os
-import re
 
-from footplate_run import layout
+from footplate_run import layout, references
 from footplate_run.errors import ORDERS, CannotStart
 
 TYPE_CHECKING = False
@@ -16,32 +11,26 @@ if TYPE_CHECKING:
 
     from footplate_run.orders import Orders
 
-_REFERENCE = re.compile(r"\$\$\(|\$\(([^()\s]*)\)")
-
 
 def values_of(orders: "Orders") -> "dict[str, str]":
     """What each known name stands for."""
-    values = {"outputs": os.path.join(orders.root, layout.OUTPUTS), "job": orders.job}
+    values = {references.OUTPUTS: os.path.join(orders.root, layout.OUTPUTS), references.JOB: orders.job}
     for name in orders.inputs:
-        values["inputs." + name] = orders.input_path(name)
+        values[references.input_reference(name)] = orders.input_path(name)
     return values
 
 
 def substitute(words: "Iterable[str]", values: "Mapping[str, str]") -> "list[str]":
-    """The words with every reference replaced; raises CannotStart for a name that is not in ``values``."""
+    """The words with every reference replaced; raises CannotStart for a name that is not in ``values``.
 
-    def replacement(match: "re.Match[str]") -> str:
-        name = match.group(1)
-        if name is None:
-            return "$("
+    The operator refuses such a job before; this one was made by another.
+    """
+
+    def value(name: str) -> str:
         try:
             return values[name]
         except KeyError:
-            known = ", ".join("$({})".format(known) for known in sorted(values))
-            raise CannotStart(
-                ORDERS,
-                "$({0}) in the program's arguments is not known; known are {1}. "
-                "Write $$({0}) for a literal $({0})".format(name, known),
-            ) from None
+            sentence = references.unknown_sentence(name, "the program's arguments", values)
+            raise CannotStart(ORDERS, sentence) from None
 
-    return [_REFERENCE.sub(replacement, word) for word in words]
+    return [references.replaced(word, value) for word in words]

@@ -5,6 +5,7 @@ The formats of the files named here are described in docs/architecture.md, "Cont
 
 from __future__ import annotations
 
+from footplate_run import references
 from footplate_run.layout import (
     CODE,
     CONSOLE,
@@ -67,6 +68,7 @@ __all__ = [
     "SOURCE_MOUNT",
     "STATE",
     "TERMINATION_LOG_LIMIT",
+    "references",
 ]
 
 ENV_POD_IP = "FOOTPLATE_POD_IP"  # of agent and fetch: the address to serve on

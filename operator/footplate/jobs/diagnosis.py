@@ -43,6 +43,7 @@ class Cause(StrEnum):
     SUSPENDED = "Suspended"
     NOT_SUPPORTED = "NotSupported"
     INVALID_POD = "InvalidPod"
+    INVALID_SPEC = "InvalidSpec"
 
 
 INFRASTRUCTURE = frozenset({Cause.NODE_LOST, Cause.EVICTED, Cause.PREEMPTED})
@@ -54,6 +55,7 @@ PERMANENT = frozenset(
         Cause.CANCELED,
         Cause.NOT_SUPPORTED,
         Cause.INVALID_POD,
+        Cause.INVALID_SPEC,
     }
 )
 

@@ -26,7 +26,14 @@ def test_arguments_and_inputs_arrive(local_cluster: LocalCluster, tmp_path: Path
         name = local_cluster.start(
             code,
             entrypoint={"script": "train.py", "args": ["$(inputs.digits)", "$(outputs)", "$(job)", "a b", "$$(job)"]},
-            parameters={"epochs": 10, "amp": True, "verbose": False, "rate": 0.001, "note": "two words; $(date +%s)"},
+            parameters={
+                "epochs": 10,
+                "amp": True,
+                "verbose": False,
+                "rate": 0.001,
+                "note": "two words; $(date +%s)",
+                "to": "$(job)",
+            },
             inputs=[
                 {"name": "digits", "uri": folder.as_uri() + "/"},
                 {"name": "text", "uri": f"{web.url}/text.txt"},
@@ -39,12 +46,33 @@ def test_arguments_and_inputs_arrive(local_cluster: LocalCluster, tmp_path: Path
     assert argv[1].endswith("/outputs")
     assert argv[2:] == [
         *(name, "a b", "$(job)"),
-        *("--amp", "--epochs", "10", "--note", "two words; $(date +%s)", "--rate", "0.001"),
+        *("--amp", "--epochs", "10", "--note", "two words; $(date +%s)", "--rate", "0.001", "--to", name),
     ]
     assert (run / "logs/1/worker-0.log").read_text() == "over http 1,2\n"
     record = json.loads((run / "run.json").read_text())
+    given = {
+        "epochs": 10,
+        "amp": True,
+        "verbose": False,
+        "rate": 0.001,
+        "note": "two words; $(date +%s)",
+        "to": "$(job)",
+    }
+    assert record["parameters"] == given
+    assert {name: type(value) for name, value in record["parameters"].items()} == {n: type(v) for n, v in given.items()}
     assert [(i["name"], i["files"], i["bytes"]) for i in record["inputs"]] == [("digits", 1, 3), ("text", 1, 9)]
     assert status["run"]["files"] == 1
+
+
+def test_a_name_that_means_nothing_is_refused_before_any_pod(local_cluster: LocalCluster) -> None:
+    name = local_cluster.start(TELL, entrypoint={"script": "train.py", "args": ["--data", "$(inputs.digit)"]})
+    status = local_cluster.phase(name, "Failed")
+    assert status["reason"] == "InvalidSpec"
+    assert status["message"] == (
+        "$(inputs.digit) in spec.entrypoint.args[1] is not known; known are $(job), $(outputs). "
+        "Write $$(inputs.digit) for a literal $(inputs.digit)"
+    )
+    assert (status.get("attempt"), local_cluster.pods(name)) == (0, [])
 
 
 def test_keys_of_the_store_are_not_in_its_environment(local_cluster: LocalCluster) -> None:
