@@ -12,6 +12,7 @@ ENV_ATTEMPT = "FOOTPLATE_ATTEMPT"  # 1, 2, …
 ENV_ROLE = "FOOTPLATE_ROLE"  # worker, launcher, ps, chief, evaluator
 ENV_INDEX = "FOOTPLATE_INDEX"  # 0, 1, … within the role
 ENV_RESUME = "FOOTPLATE_RESUME"  # "1" from the second attempt on: outputs/ holds what the attempts before left
+ENV_REPLACEMENT = "FOOTPLATE_REPLACEMENT"  # 1, 2, …: this pod takes the place of one that an elastic attempt has lost
 ENV_TERMINATION_LOG = "FOOTPLATE_TERMINATION_LOG"  # default /dev/termination-log
 ENV_STOP_SECONDS = "FOOTPLATE_STOP_SECONDS"  # after SIGTERM the launcher gives the program so long, then kills it
 ENV_HOSTS = "FOOTPLATE_HOSTS"  # a hosts file to resolve names with before DNS; set by the embedded node

@@ -17,6 +17,7 @@ from footplate_run.layout import (
     ENV_JOB,
     ENV_NAMESPACE,
     ENV_PEERS_TIMEOUT,
+    ENV_REPLACEMENT,
     ENV_RESUME,
     ENV_ROLE,
     ENV_ROOT,
@@ -49,6 +50,7 @@ __all__ = [
     "ENV_NAMESPACE",
     "ENV_PEERS_TIMEOUT",
     "ENV_POD_IP",
+    "ENV_REPLACEMENT",
     "ENV_RESUME",
     "ENV_ROLE",
     "ENV_ROOT",
@@ -68,6 +70,7 @@ __all__ = [
     "SOURCE_MOUNT",
     "STATE",
     "TERMINATION_LOG_LIMIT",
+    "log_name",
     "references",
 ]
 
@@ -83,3 +86,8 @@ RESTORED = "state/restored.jsonl"  # fetch's: which outputs of earlier attempts 
 FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json
 SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch
 MAX_STATUS_METRICS = 32  # names in status.metrics and in the agent's reports
+
+
+def log_name(replica: str, replacement: int) -> str:
+    """What the logs and metrics of one start of a replica are called in the store: ``worker-1``, ``worker-1.r2``."""
+    return f"{replica}.r{replacement}" if replacement else replica

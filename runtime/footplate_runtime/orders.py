@@ -27,12 +27,18 @@ class Place:
     role: str
     index: int
     termination_log: Path
+    replacement: int = 0  # so many pods of this replica were lost in this attempt before
     resume: bool = False  # the outputs of earlier attempts belong in place before the program starts
 
     @property
     def replica(self) -> str:
         """``<role>-<index>``."""
         return f"{self.role}-{self.index}"
+
+    @property
+    def log_name(self) -> str:
+        """What its logs and metrics are called: a replacement must not write over those of the lost one."""
+        return contract.log_name(self.replica, self.replacement)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Place:
@@ -43,6 +49,7 @@ class Place:
             role=_text(env, contract.ENV_ROLE),
             index=_number(env, contract.ENV_INDEX, least=0),
             termination_log=Path(env.get(contract.ENV_TERMINATION_LOG) or contract.DEFAULT_TERMINATION_LOG),
+            replacement=_number(env, contract.ENV_REPLACEMENT, least=1) if contract.ENV_REPLACEMENT in env else 0,
             resume=env.get(contract.ENV_RESUME) == "1",
         )
 

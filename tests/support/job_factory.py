@@ -49,9 +49,10 @@ def make_job(name: str = "digits", status: Mapping[str, Any] | None = None, **sp
     return TrainingJob.model_validate(job_body(name, status, **spec))
 
 
-def ddp(nodes: int = 2) -> dict[str, Any]:
-    """The part of a spec that makes it a PyTorch job."""
-    return {"nodes": nodes, "distribution": {"pytorch": {"processesPerNode": 1}}}
+def ddp(nodes: int = 2, min_nodes: int | None = None) -> dict[str, Any]:
+    """The part of a spec that makes it a PyTorch job; elastic with `min_nodes`."""
+    elastic = {} if min_nodes is None else {"minNodes": min_nodes}
+    return {"nodes": nodes, "distribution": {"pytorch": {"processesPerNode": 1, **elastic}}}
 
 
 def parameter_servers(chief: bool = True, workers: int = 1, servers: int = 1, **more: Any) -> dict[str, Any]:
@@ -114,16 +115,18 @@ def make_pod(
     created: float = 1,
     job: str = "digits",
     role: str = "worker",
+    replacement: int = 0,
     **status: Any,
 ) -> PodView:
     """A replica's pod in a given state; by default all of its containers run.
 
     `deleted` is its deletionTimestamp: the end of the `grace` seconds that began when its deletion was asked for.
+    `replacement` makes it another pod of the same name.
     """
     metadata: dict[str, Any] = {
         "name": f"{job}-{attempt}-{role}-{index}",
         "namespace": "default",
-        "uid": f"pod-{attempt}-{role}-{index}",
+        "uid": f"pod-{attempt}-{role}-{index}" + (f".r{replacement}" if replacement else ""),
         "resourceVersion": "7",
         "creationTimestamp": stamp(created),
         "labels": {

@@ -24,13 +24,34 @@ class Resumed(Schema):
     """How many were left out, because they are not in the store as their manifest says."""
 
 
+class LostReplica(Schema):
+    """A replica that an elastic attempt lost and went on without; what is said is of its latest loss."""
+
+    replica: Annotated[str, Field(max_length=63)]
+    """Which one, e.g. worker-1."""
+    times: PositiveInt
+    """How often it was lost in this attempt."""
+    time: Time
+    """When."""
+    reason: Reason
+    """Why, as the same word that would end an attempt."""
+    message: Message
+    """Why, and whether it is replaced, as a sentence for a person."""
+    pod_uid: Annotated[str, Field(max_length=128)] | None = None
+    """The pod that was lost; absent when nobody saw it go."""
+    replaced: bool
+    """Whether another pod takes its place; false: the attempt goes on without."""
+    replacement_uid: Annotated[str, Field(max_length=128)] | None = None
+    """That pod, once it is there."""
+
+
 class Attempt(Schema):
     """One start of all of a job's pods."""
 
     number: PositiveInt
     """1 for the first start, then 2, 3, …"""
     start_time: Time | None = None
-    """When all replicas of the attempt ran; absent if they never did."""
+    """When all replicas of the attempt ran, of an elastic job minNodes of them; absent if they never did."""
     resumed: Resumed | None = None
     """The outputs of earlier attempts that it started with; absent in the first."""
     node: Annotated[str, Field(max_length=253)] | None = None
@@ -45,6 +66,8 @@ class Attempt(Schema):
     """The exit code of the replica that decided the attempt; 128 + n if signal n ended it."""
     replica: Annotated[str, Field(max_length=63)] | None = None
     """The replica that decided the attempt, e.g. worker-1."""
+    lost: Annotated[tuple[LostReplica, ...], Field(max_length=1000)] = ()
+    """The replicas that the attempt went on without, for a while or to its end: minNodes makes a job elastic."""
 
 
 class ReplicaCounts(Schema):
@@ -106,7 +129,7 @@ class RetryCounts(Schema):
     user: Count = 0
     """Restarts after failures of the program."""
     infrastructure: Count = 0
-    """Restarts after lost nodes, evictions and preemptions."""
+    """Restarts after lost nodes, evictions and preemptions, and workers of elastic jobs that were replaced."""
 
 
 class TrainingJobStatus(Schema):

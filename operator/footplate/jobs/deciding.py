@@ -20,13 +20,16 @@ def decides(scene: Scene, replica: Replica) -> bool:
 
 
 def deciding(scene: Scene) -> Sequence[PodView]:
-    return [p for p in scene.pods if decides(scene, p.replica)]
+    """In an elastic attempt those that take part: a replacement that never starts is not needed."""
+    pods = [p for p in scene.pods if decides(scene, p.replica)]
+    return [p for p in pods if p.train.started_at is not None] if scene.elastic else pods
 
 
 def decided_at(scene: Scene) -> datetime | None:
     """When the last of the deciding programs ended; None until all of them have ended well."""
     pods = deciding(scene)
-    if not pods or any(decides(scene, r) for r in scene.missing()) or not all(ended_well(p) for p in pods):
+    needed = [scene.first] if scene.elastic else [r for r in scene.replicas() if decides(scene, r)]
+    if not {p.replica for p in pods}.issuperset(needed) or not all(ended_well(p) for p in pods):
         return None
     return max(p.train.finished_at or scene.now for p in pods)
 
@@ -45,13 +48,15 @@ def accountable(scene: Scene) -> Sequence[PodView]:
     not notice. An upload of theirs that fails costs no attempt.
     """
     decided = decided_at(scene)
+    needed = {p.replica for p in deciding(scene)}
     return [
         p
         for p in scene.pods
-        if decides(scene, p.replica) or (not ended_well(p) and (decided is None or failed_before(p, decided)))
+        if p.replica in needed or (not ended_well(p) and (decided is None or failed_before(p, decided)))
     ]
 
 
 def serving(scene: Scene) -> Sequence[PodView]:
     """The others, as far as they have not ended."""
-    return [p for p in scene.existing if p.live and not decides(scene, p.replica)]
+    needed = {p.replica for p in deciding(scene)}
+    return [p for p in scene.existing if p.live and p.replica not in needed]

@@ -8,18 +8,16 @@ from dataclasses import replace
 from footplate.api.conditions import COMPLETE, NOT_RESPONDING, RUNNING
 from footplate.api.phases import Phase
 from footplate.api.training_job_status import Attempt, RetryCounts
-from footplate.jobs import deadline, restart
+from footplate.jobs import deadline, losses, restart
 from footplate.jobs.blame import first_failure
 from footplate.jobs.deciding import accountable, all_stored, decided_at, serving
 from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, waiting
 from footplate.jobs.naming import pod_name
 from footplate.jobs.observe import PodView
-from footplate.jobs.scene import Event, Plan, Scene, deletions, fail, soonest, stuck_check
+from footplate.jobs.scene import SETTLE_SECONDS, Event, Plan, Scene, deletions, fail, soonest, stuck_check
 from footplate.jobs.start import children
 from footplate.jobs.status import StatusEditor
 from footplate.jobs.text import byte_size, listed, plural
-
-SETTLE_SECONDS = 5.0  # a reason for waiting is told once it has lasted; pods that start at once cost no write
 
 
 def judge(scene: Scene) -> Plan:
@@ -37,26 +35,31 @@ def judge(scene: Scene) -> Plan:
     if not well and deadline.timeout_in(scene.job, until) <= 0:
         return _stop(scene, Cause.TIMEOUT)  # the pods that it deletes fail later than this, and are not the cause
     if failure is not None:
-        return _stop_for(scene, failure)
+        return _go_on(scene, failure) or _stop_for(scene, losses.with_losses(scene, failure))
     if well:
         return _stop_serving(scene) if serving(scene) else _finalizing(scene)
     vanished = [
         r for r in scene.missing() if pod_name(scene.job.metadata.name, scene.attempt, r) in scene.observed.lost
     ]
     if vanished:
-        return _stop_for(
-            scene,
-            Diagnosis(Cause.NODE_LOST, f"the pod of {vanished[0]} is no longer there", vanished[0], time=scene.now),
-        )
-    return _running(scene) if _all_started(scene) else _starting(scene)
+        sentence = f"the pod of {vanished[0]} is no longer there"
+        failure = Diagnosis(Cause.NODE_LOST, sentence, vanished[0], time=scene.now)
+        return _go_on(scene, failure) or _stop_for(scene, losses.with_losses(scene, failure))
+    return _running(scene) if scene.started() is not None else _starting(scene)
 
 
-def _all_started(scene: Scene) -> bool:
-    return not scene.missing() and all(p.train.started_at is not None for p in scene.pods)
+def _go_on(scene: Scene, failure: Diagnosis) -> Plan | None:
+    """Write down the loss of a replica that the attempt can do without, and nothing else; None when it cannot."""
+    found = losses.without(scene, failure) if scene.elastic else None
+    if found is None:
+        return None
+    onward, event = found
+    step = _running(onward) if onward.started() is not None else _starting(onward)
+    return replace(step, create=(), delete=(), events=[event], after=0.1)
 
 
 def _complete(scene: Scene) -> Plan:
-    editor = scene.editor().outputs(scene.pods, scene.primary, scene.missing())
+    editor = scene.editor().outputs(scene.pods, scene.primary, () if scene.elastic else scene.missing())
     run = editor.build().run
     files, size = (run.files or 0, run.bytes or 0) if run else (0, 0)
     where = run.uri if run else ""
@@ -165,8 +168,7 @@ def _starting(scene: Scene) -> Plan:
     left = deadline.start_timeout_in(scene.job, scene.existing, scene.now)
     if left <= 0:
         return close_failed(scene, _start_timeout(scene, stop))
-    oldest = scene.job.spec.start_timeout_seconds - left
-    settled = oldest >= SETTLE_SECONDS
+    settled = scene.settled
     editor = scene.editor()
     running = sum(p.train.running or p.train.terminated for p in scene.pods)
     total = len(scene.replicas())
@@ -174,8 +176,13 @@ def _starting(scene: Scene) -> Plan:
         reason = stop.reason if stop and settled else "PodsStarting"
         message = stop.message if stop and settled else f"{running} of {plural(total, 'replica')} started"
         editor.phase(Phase.SCALING, reason, message)
-    wait = SETTLE_SECONDS - oldest if not settled else None
-    return Plan(editor.build(), create=children(scene, scene.attempt, scene.missing()), after=soonest(left, wait))
+    wait = SETTLE_SECONDS - (scene.job.spec.start_timeout_seconds - left) if not settled else None
+    return Plan(
+        editor.build(),
+        create=children(scene, scene.attempt, losses.to_make(scene)),
+        delete=losses.to_delete(scene),
+        after=soonest(left, wait, stuck_check(scene.leaving)),
+    )
 
 
 def _start_timeout(scene: Scene, stop: Waiting | None) -> Diagnosis:
@@ -188,16 +195,21 @@ def _start_timeout(scene: Scene, stop: Waiting | None) -> Diagnosis:
 def _running(scene: Scene) -> Plan:
     running = sum(p.train.running for p in scene.pods)
     ended = sum(p.train.terminated for p in scene.pods)
-    message = f"{running} of {plural(len(scene.pods), 'replica')} running"
+    message = f"{running} of {plural(len(scene.replicas()), 'replica')} running"
     if ended:
         message += f", {ended} succeeded"
+    fewer = losses.why_fewer(scene)
+    reason = "RunningWithFewer" if fewer else "AllReplicasRunning"
     editor = scene.editor()
-    message += _resumed_sentence(editor.build().attempts, scene.attempt)
-    editor.phase(Phase.RUNNING, "AllReplicasRunning", message)
-    editor.condition(RUNNING, True, "AllReplicasRunning")
+    message += f"; {fewer}" if fewer else _resumed_sentence(editor.build().attempts, scene.attempt)
+    editor.phase(Phase.RUNNING, reason, message)
+    editor.condition(RUNNING, True, reason)
     silent = _watch_progress(scene, editor)
-    after = soonest(deadline.timeout_in(scene.job, scene.now), scene.context.poll_seconds, silent)
-    return Plan(editor.build(), after=after)
+    after = soonest(
+        deadline.timeout_in(scene.job, scene.now), scene.context.poll_seconds, silent, stuck_check(scene.leaving)
+    )
+    make = children(scene, scene.attempt, losses.to_make(scene))
+    return Plan(editor.build(), create=make, delete=losses.to_delete(scene), after=after)
 
 
 def _resumed_sentence(attempts: Sequence[Attempt], number: int) -> str:

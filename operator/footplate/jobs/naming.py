@@ -28,6 +28,15 @@ class Replica:
         return f"{self.role}-{self.index}"
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One start of a replica: in which attempt, and the how many-th pod that replaces a lost one there."""
+
+    replica: Replica
+    attempt: int
+    replacement: int = 0
+
+
 def pod_name(job: str, attempt: int, replica: Replica) -> str:
     return f"{job}-{attempt}-{replica}"
 

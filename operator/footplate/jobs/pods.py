@@ -12,7 +12,7 @@ from footplate.frameworks import Framework
 from footplate.jobs import naming
 from footplate.jobs.context import Context
 from footplate.jobs.launch import store_of
-from footplate.jobs.naming import Replica
+from footplate.jobs.naming import Start
 from footplate.jobs.observe import EnvironmentImage
 from footplate.jobs.template import merge_template
 from footplate_runtime import contract
@@ -50,13 +50,13 @@ START_LAUNCHER = (
 def desired_pod(
     job: TrainingJob,
     framework: Framework,
-    replica: Replica,
-    attempt: int,
+    start: Start,
     image: EnvironmentImage,
     context: Context,
 ) -> Manifest:
     """The manifest of one replica."""
     spec, metadata = job.spec, job.metadata
+    replica, attempt = start.replica, start.attempt
     resources = framework.resources(spec, replica.role)
     pod: Manifest = {
         "apiVersion": "v1",
@@ -74,10 +74,10 @@ def desired_pod(
             "terminationGracePeriodSeconds": grace_seconds(job),
             "securityContext": {"fsGroup": RUNTIME_USER, "fsGroupChangePolicy": "OnRootMismatch"},
             "initContainers": [
-                _fetch(job, replica, attempt, context),
-                _agent(job, replica, attempt, context),
+                _fetch(job, start, context),
+                _agent(job, start, context),
             ],
-            "containers": [_train(job, replica, attempt, image, resources)],
+            "containers": [_train(job, start, image, resources)],
             "volumes": _volumes(job, resources),
         },
     }
@@ -92,32 +92,29 @@ def grace_seconds(job: TrainingJob) -> int:
     return LAUNCHER_STOP_SECONDS + job.spec.outputs.flush_seconds
 
 
-def _environment(
-    job: TrainingJob, replica: Replica, attempt: int, extra: Mapping[str, str] | None = None
-) -> list[Manifest]:
+def _environment(job: TrainingJob, start: Start, extra: Mapping[str, str] | None = None) -> list[Manifest]:
     values = {
         contract.ENV_ROOT: ROOT,
         contract.ENV_JOB: job.metadata.name,
         contract.ENV_NAMESPACE: job.metadata.namespace,
-        contract.ENV_ATTEMPT: str(attempt),
-        contract.ENV_ROLE: replica.role,
-        contract.ENV_INDEX: str(replica.index),
+        contract.ENV_ATTEMPT: str(start.attempt),
+        contract.ENV_ROLE: start.replica.role,
+        contract.ENV_INDEX: str(start.replica.index),
         contract.ENV_TERMINATION_LOG: contract.DEFAULT_TERMINATION_LOG,
-        **({contract.ENV_RESUME: "1"} if attempt > 1 else {}),
+        **({contract.ENV_RESUME: "1"} if start.attempt > 1 or start.replacement else {}),
+        **({contract.ENV_REPLACEMENT: str(start.replacement)} if start.replacement else {}),
         **(extra or {}),
     }
     return [{"name": name, "value": value} for name, value in values.items()]
 
 
-def _runtime_container(
-    job: TrainingJob, replica: Replica, attempt: int, context: Context, name: str, memory: str
-) -> Manifest:
+def _runtime_container(job: TrainingJob, start: Start, context: Context, name: str, memory: str) -> Manifest:
     pod_ip = {"name": contract.ENV_POD_IP, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
     container: Manifest = {
         "name": name,
         "image": context.runtime_image,
         "command": ["python3", "-m", f"footplate_runtime.{name}"],
-        "env": [*_environment(job, replica, attempt), pod_ip],
+        "env": [*_environment(job, start), pod_ip],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": memory}},
         "securityContext": dict(RESTRICTED),
         "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT)],
@@ -128,15 +125,15 @@ def _runtime_container(
     return container
 
 
-def _fetch(job: TrainingJob, replica: Replica, attempt: int, context: Context) -> Manifest:
-    container = _runtime_container(job, replica, attempt, context, CONTAINER_FETCH, memory="512Mi")
+def _fetch(job: TrainingJob, start: Start, context: Context) -> Manifest:
+    container = _runtime_container(job, start, context, CONTAINER_FETCH, memory="512Mi")
     if job.spec.source and job.spec.source.config_map:
         container["volumeMounts"].append(dict(SOURCE_MOUNT))
     return container
 
 
-def _agent(job: TrainingJob, replica: Replica, attempt: int, context: Context) -> Manifest:
-    container = _runtime_container(job, replica, attempt, context, CONTAINER_AGENT, memory="128Mi")
+def _agent(job: TrainingJob, start: Start, context: Context) -> Manifest:
+    container = _runtime_container(job, start, context, CONTAINER_AGENT, memory="128Mi")
     # A program may end before the agent's Python has started: SIGTERM must wait for it, not end it. The agent takes
     # the signal by sigwait; until then it is blocked from the first process on (coreutils: env).
     container["command"] = ["env", "--block-signal=TERM", *container["command"]]
@@ -146,15 +143,14 @@ def _agent(job: TrainingJob, replica: Replica, attempt: int, context: Context) -
     return container
 
 
-def _train(job: TrainingJob, replica: Replica, attempt: int, image: EnvironmentImage, resources: Resources) -> Manifest:
+def _train(job: TrainingJob, start: Start, image: EnvironmentImage, resources: Resources) -> Manifest:
     entrypoint = job.spec.entrypoint
     container: Manifest = {
         "name": CONTAINER_TRAIN,
         "image": image.image,
         "env": _environment(
             job,
-            replica,
-            attempt,
+            start,
             {
                 contract.ENV_STOP_SECONDS: str(LAUNCHER_STOP_SECONDS),
                 contract.ENV_PEERS_TIMEOUT: str(job.spec.start_timeout_seconds),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from footplate.api.conditions import COMPLETE, FAILED, RUNNING
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
-from footplate.api.training_job_status import Attempt
+from footplate.api.training_job_status import Attempt, LostReplica
 from footplate.frameworks import Framework
 from footplate.jobs import deadline
 from footplate.jobs.context import Context
@@ -21,6 +21,7 @@ from footplate.jobs.observe import EnvironmentImage, Observed, PodView
 from footplate.jobs.status import StatusEditor
 
 ENDING_SECONDS = 5.0
+SETTLE_SECONDS = 5.0  # a reason for waiting is told once it has lasted; pods that start at once cost no write
 TERMINAL = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELED})
 
 
@@ -65,6 +66,7 @@ class Scene:
     attempt: int  # the newest that is known of; 0 before the first
     pods: Sequence[PodView]  # of that attempt; gone ones as last seen
     gone: frozenset[str] = field(default_factory=frozenset)  # names of those in `pods` that no longer exist
+    leaving: Sequence[PodView] = ()  # pods whose loss is on record, as long as they exist
 
     @property
     def record(self) -> Attempt | None:
@@ -80,17 +82,56 @@ class Scene:
         return [p for p in self.pods if p.key.name not in self.gone]
 
     @property
+    def first(self) -> Replica:
+        return Replica(self.framework.primary_role(self.job.spec), 0)
+
+    @property
     def primary(self) -> PodView | None:
-        first = Replica(self.framework.primary_role(self.job.spec), 0)
-        return next((p for p in self.pods if p.replica == first), None)
+        return next((p for p in self.pods if p.replica == self.first), None)
+
+    @property
+    def least(self) -> int:
+        """With how many replicas the attempt goes on."""
+        return self.framework.least(self.job.spec)
+
+    @property
+    def elastic(self) -> bool:
+        return self.least < len(self.replicas())
+
+    @property
+    def lost(self) -> Mapping[str, LostReplica]:
+        """By replica, what is on record of its latest loss in this attempt."""
+        return {entry.replica: entry for entry in self.record.lost} if self.record else {}
 
     def replicas(self) -> Sequence[Replica]:
         roles = self.framework.roles(self.job.spec)
         return [Replica(role, index) for role, count in roles.items() for index in range(count)]
 
     def missing(self) -> Sequence[Replica]:
+        """Those that should have a pod and have none."""
         seen = {p.replica for p in self.pods}
-        return [replica for replica in self.replicas() if replica not in seen]
+        given_up = {name for name, entry in self.lost.items() if not entry.replaced}
+        return [replica for replica in self.replicas() if replica not in seen and str(replica) not in given_up]
+
+    def started(self) -> datetime | None:
+        """When all programs of the attempt ran; of an elastic one, when enough of them did."""
+        pods = [p for p in self.pods if p.train.started_at is not None]
+        starts = sorted(p.train.started_at for p in pods if p.train.started_at is not None)
+        if not self.elastic:
+            return max(starts) if len(starts) == len(self.pods) and not self.missing() else None
+        if self.record is not None and self.record.start_time is not None:
+            return self.record.start_time
+        if self.missing() or len(starts) < self.least or self.primary not in pods:
+            return None
+        if len(starts) < len(self.pods) and not self.settled:
+            return None  # in a moment all may run
+        return starts[self.least - 1]
+
+    @property
+    def settled(self) -> bool:
+        """The first pod of the attempt was made long enough ago to tell what keeps others."""
+        oldest = min((p.created for p in self.existing), default=self.now)
+        return (self.now - oldest).total_seconds() >= SETTLE_SECONDS
 
     @property
     def image(self) -> EnvironmentImage:
@@ -109,29 +150,34 @@ class Scene:
             editor.replicas(self.framework, self.pods)
             editor.source(self.pods).resumed(self.attempt, self.primary)
             editor.metrics(self.primary, self.observed.agent)
-            starts = [p.train.started_at for p in self.pods if p.train.started_at]
-            if not self.missing() and len(starts) == len(self.pods):
+            editor.replaced(self.attempt, self.pods)
+            start = self.started()
+            if start is not None:
                 primary = self.primary
-                editor.started(self.attempt, max(starts), primary.node if primary else "")
+                editor.started(self.attempt, start, primary.node if primary else "")
         return editor
 
 
 def look(job: TrainingJob, observed: Observed, context: Context, now: datetime, framework: Framework) -> Scene:
-    """Sort the pods by attempt."""
+    """Sort the pods by attempt, and take out those whose loss is on record."""
     existing = {p.key.name for p in observed.pods}
-    gone = [p for p in observed.gone if p.key.name not in existing]
     attempt = max([job.status.attempt, *(p.attempt for p in observed.pods)])
+    scene = Scene(job=job, observed=observed, context=context, now=now, framework=framework, attempt=attempt, pods=())
+    lost = {entry.pod_uid for entry in scene.lost.values()}
+    gone = [p for p in _latest(observed.gone) if p.key.name not in existing and p.uid not in lost]
     current = [p for p in (*observed.pods, *gone) if p.attempt == attempt]
-    return Scene(
-        job=job,
-        observed=observed,
-        context=context,
-        now=now,
-        framework=framework,
-        attempt=attempt,
-        pods=sorted(current, key=lambda p: p.replica),
+    return replace(
+        scene,
+        pods=sorted((p for p in current if p.uid not in lost), key=lambda p: p.replica),
         gone=frozenset(p.key.name for p in gone),
+        leaving=[p for p in current if p.uid in lost],
     )
+
+
+def _latest(pods: Sequence[PodView]) -> Sequence[PodView]:
+    """Of pods of one name the one made last: a lost replica and the one that replaced it have the same."""
+    by_name = {p.key.name: p for p in sorted(pods, key=lambda p: p.created)}
+    return list(by_name.values())
 
 
 def deletions(pods: Sequence[PodView], now: datetime) -> Sequence[Deletion]:
@@ -162,15 +208,16 @@ def fail(editor: StatusEditor, failure: Diagnosis, attempt: int = 0) -> Plan:
 
 
 def expected_pods(job: TrainingJob) -> Sequence[str]:
-    """Names of the pods that must be there because all replicas of the open attempt have started before."""
+    """Names of the pods that must be there because all replicas of the open attempt have started before.
+
+    One that was lost is expected again once the pod that replaces it has been seen.
+    """
     status = job.status
     if status.phase in TERMINAL or not status.attempts:
         return ()
     record = status.attempts[-1]
     if record.start_time is None or record.end_time is not None:
         return ()
-    return [
-        pod_name(job.metadata.name, record.number, Replica(role, index))
-        for role, counts in status.replicas.items()
-        for index in range(counts.desired)
-    ]
+    replicas = [Replica(role, index) for role, counts in status.replicas.items() for index in range(counts.desired)]
+    absent = {entry.replica for entry in record.lost if entry.replacement_uid is None}
+    return [pod_name(job.metadata.name, record.number, r) for r in replicas if str(r) not in absent]

@@ -9,7 +9,7 @@ from footplate.api.conditions import ENVIRONMENT_READY
 from footplate.api.phases import Phase
 from footplate.jobs.diagnosis import Cause, Diagnosis
 from footplate.jobs.launch import launch_config_map, run_uri
-from footplate.jobs.naming import Replica
+from footplate.jobs.naming import Replica, Start
 from footplate.jobs.observe import EnvironmentImage
 from footplate.jobs.pods import desired_pod
 from footplate.jobs.scene import Plan, Scene, deletions, fail, stuck_check
@@ -68,6 +68,9 @@ def children(scene: Scene, attempt: int, replicas: Sequence[Replica]) -> Sequenc
         return ()
     job, context = scene.job, scene.context
     image = scene.image
-    pods = [desired_pod(job, scene.framework, replica, attempt, image, context) for replica in replicas]
+    lost = scene.lost if attempt == scene.attempt else {}
+    times = {name: entry.times for name, entry in lost.items()}
+    starts = [Start(replica, attempt, times.get(str(replica), 0)) for replica in replicas]
+    pods = [desired_pod(job, scene.framework, start, image, context) for start in starts]
     service = [headless_service(job)] if len(scene.replicas()) > 1 else []
     return [launch_config_map(job, scene.framework, context, image), *service, *pods]

@@ -12,6 +12,7 @@ from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.api.training_job_status import (
     Attempt,
+    LostReplica,
     ReplicaCounts,
     Resumed,
     RetryCounts,
@@ -119,10 +120,30 @@ class StatusEditor:
         return self
 
     def started(self, number: int, start: datetime, node: str) -> StatusEditor:
-        """All replicas of the attempt run, or have run."""
+        """All replicas of the attempt run, or have run; of an elastic one, enough of them."""
         if self._status.start_time is None:
             self._update(start_time=start)
         return self._change_attempt(number, start_time=start, node=node or None)
+
+    def lose(self, number: int, loss: LostReplica) -> StatusEditor:
+        """The attempt goes on without a replica; of an earlier loss of the same one only its number is kept."""
+        entries = {**{entry.replica: entry for entry in self._lost(number)}, loss.replica: loss}
+        return self._change_attempt(number, lost=tuple(entries[name] for name in sorted(entries)))
+
+    def replaced(self, number: int, pods: Sequence[PodView]) -> StatusEditor:
+        """Which pods have taken the places of lost ones."""
+        there = {str(p.replica): p.uid for p in pods}
+        entries = self._lost(number)
+        known = tuple(
+            entry.model_copy(update={"replacement_uid": there[entry.replica]})
+            if entry.replacement_uid is None and entry.replica in there
+            else entry
+            for entry in entries
+        )
+        return self if known == entries else self._change_attempt(number, lost=known)
+
+    def _lost(self, number: int) -> tuple[LostReplica, ...]:
+        return next((a.lost for a in self._status.attempts if a.number == number), ())
 
     def close_attempt(self, number: int, reason: str, failure: Diagnosis | None = None) -> StatusEditor:
         changes: dict[str, object] = {"end_time": self._now, "reason": reason}

@@ -9,9 +9,9 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def listed(names: Sequence[str], most: int = 4) -> str:
+def listed(names: Sequence[str], most: int = 4, separator: str = ", ") -> str:
     """`ps-0, ps-1, ps-2, ps-3 and 12 more`."""
-    shown = ", ".join(names[:most])
+    shown = separator.join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 

@@ -30,7 +30,9 @@ _ROOT_CAUSE = re.compile(
 )
 # PyTorch: torch.distributed.elastic.multiprocessing.api, SignalException
 _STOPPED = re.compile(r"\bSignalException: Process \d+ got signal: (\d+)$")
+# PyTorch: torch.distributed.elastic.rendezvous.api
 _CLOSED = "RendezvousClosedError"
+_GONE = "RendezvousConnectionError"
 
 
 class PyTorch(Framework):
@@ -140,7 +142,7 @@ class PyTorch(Framework):
             return Cause(None, stopped, ended, ended)
         found = torchrun_cause(console)
         if found is None:
-            return self._too_late(console)
+            return self._without_rendezvous(console)
         rank, code = found
         if code < 0:
             ended = "the process of rank {} was ended by signal {}".format(rank, -code)
@@ -149,11 +151,20 @@ class PyTorch(Framework):
             code, None, "the process of rank {} exited with code {}".format(rank, code), self._recorded_error()
         )
 
-    def _too_late(self, console: "Sequence[str]") -> "Cause | None":
-        """No failure: the others have closed the rendezvous before this node joined. Their ends say how it went."""
+    def _without_rendezvous(self, console: "Sequence[str]") -> "Cause | None":
+        """An elastic node whose rendezvous is over: closed by the others, or gone with worker 0, where it was.
+
+        The former is no failure: the node came back too late, and the ends of the others say how it went.
+        """
         last = next((line for line in reversed(console) if line and not line[0].isspace()), "")
-        if self.elastic and _CLOSED in last:
+        if not self.elastic or self.orders.index == 0:
+            return None
+        if _CLOSED in last:
             return Cause(0, None, "the others had ended before this node could join them")
+        if _GONE in last:
+            first = "{}-0".format(self.orders.primary_role)
+            ended = "the rendezvous on {} is gone".format(first)
+            return Cause(1, None, ended, ended, replica=first)
         return None
 
     def _recorded_error(self) -> "str | None":

@@ -32,9 +32,9 @@ class Tree:
         self.root = os.fsencode(os.path.realpath(place.root))
         self.home = "" if place.replica == orders.primary else f"ranks/{place.replica}/"
         self.outputs_folder = f"{self.home}{contract.OUTPUTS}/"
-        self.console_key = f"logs/{place.attempt}/{place.replica}.log"
-        self.logs_folder = f"logs/{place.attempt}/{place.replica}/"
-        self.metrics_key = f"metrics/{place.attempt}/{place.replica}.jsonl"
+        self.console_key = f"logs/{place.attempt}/{place.log_name}.log"
+        self.logs_folder = f"logs/{place.attempt}/{place.log_name}/"
+        self.metrics_key = f"metrics/{place.attempt}/{place.log_name}.jsonl"
         self._excluded = matcher(orders.exclude)
         self._foreign: dict[str, Stamp] = {}
 

@@ -7,6 +7,7 @@ The model keeps what the API server keeps (the job's status, the pods) and forge
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,7 @@ class ModelPod:
     attempt: int
     created: float
     serves: bool = False  # its program runs until it is stopped
+    replacement: int = 0  # so many pods of its name were lost before
     state: str = "pending"
     code: int = 0
     deleted: float | None = None
@@ -56,6 +58,7 @@ class ModelPod:
             "created": self.created,
             "deleted": self.deleted,
             "grace": GRACE,
+            "replacement": self.replacement,
         }
         if self.state == "pending":
             wait = waiting("PodInitializing")
@@ -82,9 +85,10 @@ class Model:
     ever: list[str] = field(default_factory=list)
     seconds: float = 1
     crashes: int = 0
+    kills: int = 0  # how many workers other than worker 0 will be killed or lost with their node
 
     def observe(self) -> Observed:
-        seen = {*self.pods, *self.gone}
+        seen = {*self.pods, *(view.key.name for view in self.gone.values())}
         lost = frozenset(name for name in expected_pods(self.job) if name not in seen)
         views = [p.view() for p in self.pods.values()]
         return Observed(pods=views, gone=tuple(self.gone.values()), lost=lost)
@@ -96,7 +100,7 @@ class Model:
             if self.crash():
                 return
             if manifest["kind"] == "Pod":
-                self.create(manifest["metadata"])
+                self.create(manifest)
         for deletion in step.delete:
             if self.crash():
                 return
@@ -109,13 +113,17 @@ class Model:
             return
         self.job = self.job.model_copy(update={"status": type(self.job.status).model_validate(step.status.to_json())})
 
-    def create(self, metadata: dict[str, Any]) -> None:
-        name, labels = metadata["name"], metadata["labels"]
+    def create(self, manifest: Mapping[str, Any]) -> None:
+        name, labels = manifest["metadata"]["name"], manifest["metadata"]["labels"]
         if name not in self.pods:  # else AlreadyExists, which is ours and fine
             role, index = labels["footplate.dev/role"], int(labels["footplate.dev/index"])
             attempt = int(labels["footplate.dev/attempt"])
-            self.pods[name] = ModelPod(role, index, attempt, self.seconds, serves=role in self.serving)
-            self.ever.append(name)
+            env = {entry["name"]: entry.get("value") for entry in manifest["spec"]["initContainers"][1]["env"]}
+            replacement = int(env.get("FOOTPLATE_REPLACEMENT") or 0)
+            self.pods[name] = ModelPod(
+                role, index, attempt, self.seconds, serves=role in self.serving, replacement=replacement
+            )
+            self.ever.append(f"{name}.r{replacement}")  # the name of its log, but for the job's
 
     def crash(self) -> bool:
         if self.crashes and self.rng.random() < 0.1:
@@ -125,7 +133,27 @@ class Model:
         return False
 
     def vanish(self, name: str) -> None:
-        self.gone[name] = self.pods.pop(name).view()
+        view = self.pods.pop(name).view()
+        self.gone[view.uid] = view
+
+    def kill(self, name: str) -> bool:
+        """Perhaps a worker is killed, or it vanishes with its node, and nobody sees it go."""
+        pod = self.pods[name]
+        if not self.kills or not pod.index or self.rng.random() < 0.7:
+            return False
+        self.kills -= 1
+        if self.rng.random() < 0.5 and self.on_record(pod):
+            del self.pods[name]
+        else:
+            pod.code, pod.state, pod.end = 137, "uploading", self.seconds
+        return True
+
+    def on_record(self, pod: ModelPod) -> bool:
+        """Whether the status proves that the pod was there; another could not be told from one that is not made yet."""
+        record = next((a for a in self.job.status.attempts if a.number == pod.attempt), None)
+        if record is None or record.start_time is None:
+            return False
+        return not pod.replacement or pod.view().uid in {entry.replacement_uid for entry in record.lost}
 
     def kubelet(self) -> None:
         """One pod takes one step."""
@@ -136,6 +164,8 @@ class Model:
         if pod.state == "pending":
             pod.state, pod.start = "running", self.seconds
         elif pod.state == "running":
+            if self.kill(name):
+                return
             fails = self.failures > 0 and self.rng.random() < 0.3
             self.failures -= fails
             if pod.serves and not fails and pod.deleted is None:
@@ -180,6 +210,26 @@ def test_a_job_completes_whenever_the_operator_dies(seed: int, nodes: int) -> No
     assert model.job.status.phase == Phase.COMPLETED
     assert model.job.status.run is not None
     assert model.job.status.run.files == 2 * nodes
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_an_elastic_job_loses_workers_and_operators(seed: int) -> None:
+    """Every loss is charged once, no log is written twice, and with enough of a budget there is one attempt a failure
+    of a program or fall below minNodes."""
+    rng = random.Random(seed)
+    job = make_job(retry={"user": 9, "infrastructure": 9}, **ddp(4, min_nodes=2))
+    model = Model(rng, job, failures=rng.randrange(2), crashes=rng.randrange(12), kills=rng.randrange(6))
+    model.run()
+    check(model)
+    status = model.job.status
+    assert status.phase == Phase.COMPLETED, status.message
+    losses = [entry for attempt in status.attempts for entry in attempt.lost]
+    ends = [attempt.reason for attempt in status.attempts[:-1]]
+    charged = sum(entry.times for entry in losses if entry.replaced) + len(ends)
+    given_up = sum(entry.times - 1 for entry in losses if not entry.replaced)
+    spent = status.retries.user + status.retries.infrastructure if status.retries else 0
+    assert spent == charged + given_up
+    assert set(ends) <= {"UserError", "Signal", "NodeLost"}
 
 
 @pytest.mark.parametrize("seed", range(60))

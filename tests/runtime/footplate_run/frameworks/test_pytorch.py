@@ -240,33 +240,41 @@ def test_exit_of_the_failing_worker_stands_for_torchruns(
 API = "torch.distributed.elastic"
 KILLED = f"{API}.multiprocessing.api.SignalException: Process 7 got signal: 15"
 CLOSED = f"{API}.rendezvous.api.RendezvousClosedError"
+GONE = f"{API}.rendezvous.api.RendezvousConnectionError: The connection to the C10d store has failed."
 ELASTIC = {**ONE_NODE, "nodes": 2, "minNodes": 1}
 
 
 @pytest.mark.parametrize(
-    ("distribution", "error", "status", "number", "told"),
+    ("distribution", "index", "error", "status", "number", "told", "replica"),
     [
-        (ONE_NODE, KILLED, 143, 15, "torchrun was ended by signal 15"),
-        (ELASTIC, KILLED, 143, 15, "torchrun was ended by signal 15"),
-        (ELASTIC, CLOSED, 0, None, None),
-        (ONE_NODE, CLOSED, 1, None, None),
-        (ELASTIC, f"{API}.rendezvous.api.RendezvousConnectionError: The store is gone.", 1, None, None),
+        (ONE_NODE, 0, KILLED, 143, 15, "torchrun was ended by signal 15", None),
+        (ELASTIC, 1, KILLED, 143, 15, "torchrun was ended by signal 15", None),
+        (ELASTIC, 1, CLOSED, 0, None, None, None),
+        (ELASTIC, 1, GONE, 1, None, "the rendezvous on worker-0 is gone", "worker-0"),
+        (ELASTIC, 0, GONE, 1, None, GONE, None),
+        ({**ONE_NODE, "nodes": 2}, 1, CLOSED, 1, None, CLOSED, None),
     ],
 )
 def test_how_torchrun_itself_ends(
-    current_tree: LaunchTree, distribution: Any, error: str, status: int, number: int | None, told: str | None
+    current_tree: LaunchTree,
+    distribution: Any,
+    index: int,
+    error: str,
+    status: int,
+    number: int | None,
+    told: str | None,
+    replica: str | None,
 ) -> None:
-    """A signal becomes an exception of torchrun's; so does a rendezvous that others have ended, which is no failure."""
+    """A signal becomes an exception of torchrun's, and so does a rendezvous that is over."""
     text = f"Traceback (most recent call last):\n  File 'run.py', line 1\n{error}\n"
     env = fake_torch(current_tree, f"import sys\nsys.stderr.write({text!r})\nsys.exit(1)\n")
     hosts = current_tree.root / "hosts"
-    hosts.write_text(f"127.5.0.7 {MASTER}\n")
+    hosts.write_text(f"127.5.0.7 {MASTER}\n127.5.0.8 {MASTER.replace('-0', '-1')}\n")
     current_tree.write("train.py", "")
     current_tree.orders("train.py", distribution=distribution)
-    ended = current_tree.run(env={**env, "FOOTPLATE_HOSTS": str(hosts)})
+    ended = current_tree.run(env={**env, "FOOTPLATE_HOSTS": str(hosts), "FOOTPLATE_INDEX": str(index)})
     assert (ended.status, ended.exit["signal"]) == (status, number)
-    if status != 1:
-        assert ended.exit["error"] == told
+    assert (ended.exit["error"], ended.exit["replica"]) == (told, replica)
     if status == 0:
         assert b"footplate: the others had ended before this node could join them" in ended.err
 
