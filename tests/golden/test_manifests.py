@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from job_factory import CONTEXT, after, at, ddp, failed_pod, make_job, seen
 from footplate.api.environment import Environment
 from footplate.environments.builders import Builder, build_pod
 from footplate.environments.content_hash import content_hash
+from footplate.frameworks.registry import REGISTRY
 from footplate.jobs.observe import EnvironmentImage, Observed
 from footplate.jobs.plan import plan
 
@@ -82,7 +86,11 @@ CASES: dict[str, list[Any]] = {
                 "parameterServers": 2,
                 "chief": True,
                 "evaluator": True,
-                "resources": {"chief": {"cpu": "1", "memory": "2Gi"}},
+                "resources": {
+                    "chief": {"cpu": "1", "memory": "2Gi"},
+                    "ps": {"cpu": "2", "memory": "8Gi"},
+                    "evaluator": {"cpu": "1", "gpu": 1},
+                },
             }
         },
     ),
@@ -116,10 +124,53 @@ def test_kubernetes_accepts_them(case: str, version: str) -> None:
         kubernetes_validate.validate(manifest, version, strict=True)
 
 
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("wrong", [{"comand": ["train"]}, {"command": "train"}, {"restartPolicy": 1}])
+def test_but_not_everything(wrong: dict[str, Any], version: str) -> None:
+    pod = json.loads(json.dumps(CASES["single"][-1]))
+    pod["spec"]["containers"][0].update(wrong)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(pod, version, strict=True)
+
+
 def test_no_file_is_left_over() -> None:
     assert {p.stem for p in MANIFESTS.glob("*.yaml")} == set(CASES)
 
 
-def test_the_orders_of_a_thousand_nodes_are_as_long_as_those_of_two() -> None:
-    two, thousand = (created(**ddp(nodes))[0]["data"]["launch.json"] for nodes in (2, 1000))
-    assert len(thousand) - len(two) == 3 * 3  # the number itself: in nodes, roles and the record
+# Of each distribution a job of so many nodes.
+SIZES: dict[str, Callable[[int], dict[str, Any]]] = {
+    "pytorch": lambda nodes: {"nodes": nodes, "distribution": {"pytorch": {"minNodes": 2}}},
+    "jax": lambda nodes: {"nodes": nodes, "distribution": {"jax": {}}},
+    "tensorflow": lambda nodes: {
+        "distribution": {
+            "tensorflow": {"workers": nodes, "parameterServers": nodes, "chief": True, "evaluator": True},
+        }
+    },
+}
+
+
+def test_every_distribution_has_a_size() -> None:
+    assert set(SIZES) == set(REGISTRY)
+
+
+@pytest.mark.parametrize("distribution", SIZES)
+def test_what_is_made_for_a_thousand_nodes_differs_from_that_for_two_in_its_numbers_alone(distribution: str) -> None:
+    """No list of hosts anywhere: an object of a cluster has at most 1 MiB."""
+    two, thousand = (created(**SIZES[distribution](nodes)) for nodes in (2, 1000))
+    assert shared(two) == shared(thousand)
+    assert len(json.dumps(thousand[0])) - len(json.dumps(two[0])) < 100, "digits of the counts"
+    assert pods(two).keys() == pods(thousand).keys(), "the first and the last pod look alike"
+
+
+def shared(manifests: list[Any]) -> list[str]:
+    """What all pods share, with 0 for every number."""
+    return [without_numbers(manifest) for manifest in manifests if manifest["kind"] != "Pod"]
+
+
+def pods(manifests: list[Any]) -> Counter[str]:
+    """The pods with 0 for every number, and how many look like that."""
+    return Counter(without_numbers(manifest) for manifest in manifests if manifest["kind"] == "Pod")
+
+
+def without_numbers(manifest: Any) -> str:
+    return re.sub(r"\d+", "0", json.dumps(manifest))
