@@ -25,6 +25,7 @@ TERMINATION_LOG_LIMIT = 4096  # bytes; Kubernetes: Determine the Reason for Pod 
 # Paths relative to the root.
 LAUNCHER = "bin/footplate-run.pyz"
 LAUNCH = "launch/launch.json"  # the mounted ConfigMap
+KEYS = "keys"  # the mounted Secret of jobs whose replicas talk to each other by TLS: tls.crt and tls.key
 CODE = "code"  # the program's working directory; code/outputs and code/logs are links
 INPUTS = "inputs"  # inputs/<name>
 OUTPUTS = "outputs"

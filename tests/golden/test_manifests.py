@@ -76,6 +76,8 @@ CASES: dict[str, list[Any]] = {
     "single-second-attempt": second_attempt(),
     "pytorch": created(**ddp(2)),
     "pytorch-elastic": created(nodes=3, distribution={"pytorch": {"processesPerNode": "auto", "minNodes": 2}}),
+    "mpi": created(nodes=3, distribution={"mpi": {"processesPerNode": 2, "args": ["--map-by", "ppr:2:node"]}}),
+    "mpi-one-node": created(distribution={"mpi": {"processesPerNode": 4, "implementation": "MPICH"}}),
     "jax": created(nodes=2, distribution={"jax": {}}),
     "tensorflow": created(distribution={"tensorflow": {"workers": 2}}),
     "tensorflow-ps": created(

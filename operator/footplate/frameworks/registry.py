@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from footplate.api.training_job import TrainingJobSpec
 from footplate.frameworks.base import Framework
 from footplate.frameworks.jax import Jax
+from footplate.frameworks.mpi import Mpi
 from footplate.frameworks.pytorch import PyTorch
 from footplate.frameworks.single import Single
 from footplate.frameworks.tensorflow import TensorFlow
 
 REGISTRY: Mapping[str, Framework] = {
     "jax": Jax(),
+    "mpi": Mpi(),
     "pytorch": PyTorch(),
     "tensorflow": TensorFlow(),
 }

@@ -49,6 +49,11 @@ def launch_config_name(job: str) -> str:
     return f"{job}-launch"
 
 
+def keys_secret_name(job: str, uid: str) -> str:
+    """With the start of the uid: the operator cannot read it to see whose it is."""
+    return f"{job}-{uid[:8]}-keys"
+
+
 def host_pattern(job: str, namespace: str) -> str:
     """The stable name of a replica's host over all attempts, with {role} and {index} to fill in."""
     return f"{{role}}-{{index}}.{service_name(job)}.{namespace}.svc"

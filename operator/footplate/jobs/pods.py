@@ -11,6 +11,7 @@ from footplate.constants import CONTAINER_AGENT, CONTAINER_FETCH, CONTAINER_TRAI
 from footplate.frameworks import Framework
 from footplate.jobs import naming
 from footplate.jobs.context import Context
+from footplate.jobs.keys import keys_volume
 from footplate.jobs.launch import store_of
 from footplate.jobs.naming import Start
 from footplate.jobs.observe import EnvironmentImage
@@ -23,6 +24,7 @@ ROOT = contract.DEFAULT_ROOT
 ROOT_MOUNT = {"name": "footplate", "mountPath": ROOT}
 LAUNCH_MOUNT = {"name": "launch", "mountPath": f"{ROOT}/launch", "readOnly": True}
 SOURCE_MOUNT = {"name": "source", "mountPath": f"{ROOT}/{contract.SOURCE_MOUNT}", "readOnly": True}
+KEYS_MOUNT = {"name": "keys", "mountPath": f"{ROOT}/{contract.KEYS}", "readOnly": True}
 SHM_MOUNT = {
     "name": "dshm",
     "mountPath": "/dev/shm",
@@ -82,6 +84,9 @@ def desired_pod(
         },
     }
     if sum(framework.roles(spec).values()) > 1:
+        if framework.needs_keys:
+            pod["spec"]["containers"][0]["volumeMounts"].append(dict(KEYS_MOUNT))
+            pod["spec"]["volumes"].append(keys_volume(job))
         pod["spec"]["hostname"] = str(replica)
         pod["spec"]["subdomain"] = naming.service_name(metadata.name)
     return merge_template(pod, spec.pod_template.metadata, spec.pod_template.spec)

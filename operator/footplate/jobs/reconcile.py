@@ -18,7 +18,7 @@ from footplate.engine.result import After, Done, Result
 from footplate.engine.store import Store
 from footplate.environments.observe import EnvironmentView
 from footplate.environments.resolve import resolve
-from footplate.errors import ApiError, Conflict, Forbidden, Invalid, NameTaken, Retry
+from footplate.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NameTaken, Retry
 from footplate.frameworks import framework_of
 from footplate.jobs.agents import AgentPoller
 from footplate.jobs.context import Context
@@ -30,11 +30,11 @@ from footplate.jobs.scene import TERMINAL, Deletion, Plan, expected_pods
 from footplate.kube.apply import ensure_all
 from footplate.kube.client import KubeClient
 from footplate.kube.events import Recorder
-from footplate.kube.resources import CONFIG_MAPS, PODS, SERVICES, TRAINING_JOBS, Resource
+from footplate.kube.resources import CONFIG_MAPS, PODS, SECRETS, SERVICES, TRAINING_JOBS, Resource
 
 log = logging.getLogger(__name__)
 
-KINDS: Mapping[str, Resource] = {"ConfigMap": CONFIG_MAPS, "Service": SERVICES, "Pod": PODS}
+KINDS: Mapping[str, Resource] = {"ConfigMap": CONFIG_MAPS, "Service": SERVICES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +193,24 @@ class JobReconciler:
     async def _create(self, job: TrainingJob, manifests: Sequence[Mapping[str, Any]]) -> None:
         """What the pods need first, then all pods at once."""
         uid = job.metadata.uid
-        needs = [(KINDS[m["kind"]], dict(m)) for m in manifests if m["kind"] != "Pod"]
+        needs = [(KINDS[m["kind"]], dict(m)) for m in manifests if m["kind"] in KINDS]
         pods = [(PODS, dict(m)) for m in manifests if m["kind"] == "Pod"]
         await ensure_all(self._client, needs, uid)
+        for secret in manifests:
+            if secret["kind"] == "Secret":
+                await self._create_keys(secret)
         for body in await ensure_all(self._client, pods, uid):
             self._pods.put(pod_view(body))
+
+    async def _create_keys(self, secret: Mapping[str, Any]) -> None:
+        """One that exists is ours, by the uid in its name; it can be neither read nor made again."""
+        from footplate.jobs import certificate  # cryptography is 5 MiB that most operators do without
+
+        filled = certificate.with_keys(secret, certificate.new_key(), self._clock.now())
+        try:
+            await self._client.create(SECRETS, filled)
+        except AlreadyExists:
+            log.debug("Secret %s is there already", secret["metadata"]["name"])
 
     async def _delete(self, job: TrainingJob, deletion: Deletion) -> None:
         """A pod that is not there any more is a ghost in our store: its deletion was never told."""

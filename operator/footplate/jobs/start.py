@@ -8,6 +8,7 @@ from typing import Any
 from footplate.api.conditions import ENVIRONMENT_READY
 from footplate.api.phases import Phase
 from footplate.jobs.diagnosis import Cause, Diagnosis
+from footplate.jobs.keys import keys_secret
 from footplate.jobs.launch import launch_config_map, run_uri
 from footplate.jobs.naming import Replica, Start
 from footplate.jobs.observe import EnvironmentImage
@@ -72,5 +73,7 @@ def children(scene: Scene, attempt: int, replicas: Sequence[Replica]) -> Sequenc
     times = {name: entry.times for name, entry in lost.items()}
     starts = [Start(replica, attempt, times.get(str(replica), 0)) for replica in replicas]
     pods = [desired_pod(job, scene.framework, start, image, context) for start in starts]
-    service = [headless_service(job)] if len(scene.replicas()) > 1 else []
-    return [launch_config_map(job, scene.framework, context, image), *service, *pods]
+    several = len(scene.replicas()) > 1
+    service = [headless_service(job)] if several else []
+    keys = [keys_secret(job)] if several and scene.framework.needs_keys else []
+    return [launch_config_map(job, scene.framework, context, image), *service, *keys, *pods]

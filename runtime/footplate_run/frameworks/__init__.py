@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 # `distribution.framework` of launch.json -> the module and the class in it; only the one asked for is imported.
 REGISTRY = {
+    "mpi": ("footplate_run.frameworks.mpi", "Mpi"),
     "plain": ("footplate_run.frameworks.plain", "Plain"),
     "pytorch": ("footplate_run.frameworks.pytorch", "PyTorch"),
     "tensorflow": ("footplate_run.frameworks.tensorflow", "TensorFlow"),

@@ -369,7 +369,6 @@ def test_later_attempts_keep_the_image_of_the_first() -> None:
     ("spec", "field"),
     [
         ({"computePool": "gpu"}, "spec.computePool"),
-        ({"distribution": {"mpi": {}}}, "spec.distribution.mpi"),
         ({"inputs": [{"name": "a", "dataset": "mnist"}]}, "spec.inputs[a].dataset"),
         ({"inputs": [{"name": "a", "model": "net:3"}]}, "spec.inputs[a].model"),
         ({"registerModels": [{"name": "net"}]}, "spec.registerModels"),

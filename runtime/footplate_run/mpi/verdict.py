@@ -1,0 +1,97 @@
+"""Who was to blame for the end of a launch. Pure: what was heard of workers, daemons and ranks in, one of them out."""
+
+import signal
+
+from footplate_run.mpi.outcome import Blame, of_rank, signal_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TOGETHER_SECONDS = 0.5  # ends that are no further apart may have been noticed in any order
+_LOST_PEER = 14  # MPI_ERR_UNKNOWN: what Open MPI 5 ends a rank with that has lost its peer
+_FAULTS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
+_NAMED = 4  # ranks that a sentence names
+
+
+class Verdict:
+    """What is known so far. Times are seconds since the epoch, of the machine where it happened."""
+
+    def __init__(self) -> None:
+        self.ranks = {}  # type: dict[int, str]  # the replica of each
+        self.failed = False
+        self._running = set()  # type: set[int]
+        self._worker = None  # type: Blame | None
+        self._daemon = None  # type: Blame | None
+        self._ends = []  # type: list[tuple[float, int, Blame]]  # (when, how little it says, who)
+
+    def rank_started(self, rank: int, replica: str) -> None:
+        self.ranks[rank] = replica
+        self._running.add(rank)
+
+    def rank_ended(self, rank: int, replica: str, code: int, number: int, told: bool, when: float) -> bool:
+        """True when that was a failure of its own; ``told`` says that it was asked to end."""
+        self._running.discard(rank)
+        if code == 0 or told:
+            return False
+        doubt = 0 if number in _FAULTS else 2 if number or code == _LOST_PEER else 1
+        self._ends.append((when, doubt, of_rank(rank, replica, code, number)))
+        self.failed = True
+        return True
+
+    def daemon_killed(self, replica: str, number: int) -> None:
+        if self._daemon is None:
+            sentence = "mpirun's daemon on {} was killed by {}".format(replica, signal_name(number))
+            self._daemon = Blame(sentence, replica, 128 + number, number)
+        self.failed = True
+
+    def daemon_gone(self, replica: str) -> None:
+        """A rank has lost its parent."""
+        if self._daemon is None:
+            self._daemon = Blame("mpirun's daemon on {} is gone".format(replica), replica)
+        self.failed = True
+
+    def mpirun_killed(self, replica: str, number: int) -> None:
+        """Not by us, so its daemons and ranks only followed it."""
+        sentence = "mpirun on {} was killed by {}".format(replica, signal_name(number))
+        self._daemon = Blame(sentence, replica, 128 + number, number)
+        self.failed = True
+
+    def worker_lost(self, replica: str, reason: str) -> None:
+        if self._worker is None:
+            self._worker = Blame("{} is gone: {}".format(replica, reason), replica)
+        self.failed = True
+
+    def worker_stopping(self, replica: str, number: int) -> None:
+        if self._worker is None:
+            sentence = "{} was told to stop by {}".format(replica, signal_name(number))
+            self._worker = Blame(sentence, replica, 128 + number, number)
+        self.failed = True
+
+    @property
+    def settled(self) -> bool:
+        """All ranks that have started have ended, or it does not matter."""
+        return not self._running or self._worker is not None
+
+    def blame(self, status: int) -> "Blame | None":
+        """Whom to blame when mpirun has ended with this; None: nobody, or only mpirun knows.
+
+        A worker that is gone takes its daemon along, a daemon its ranks, and these their peers. Of the ranks it is the
+        first; of those that failed at about the same time one that crashed, rather than one that may have missed it.
+        """
+        if self._worker is not None or self._daemon is not None:
+            return self._worker or self._daemon
+        if self._ends:
+            first = min(when for when, _, _ in self._ends)
+            together = [end for end in self._ends if end[0] - first <= TOGETHER_SECONDS]
+            return min(together, key=lambda end: (end[1], end[0]))[2]
+        if status == 0 and self._running:
+            return _left_running(sorted(self._running), self.ranks)
+        return None
+
+
+def _left_running(ranks: "Sequence[int]", replicas: "dict[int, str]") -> Blame:
+    """PRRTE has been seen to end with 0 when a daemon was lost."""
+    named = ", ".join("{} on {}".format(rank, replicas[rank]) for rank in ranks[:_NAMED])
+    more = " and {} more".format(len(ranks) - _NAMED) if len(ranks) > _NAMED else ""
+    return Blame("mpirun ended with 0 while ranks were running: {}{}".format(named, more), replicas[ranks[0]])
