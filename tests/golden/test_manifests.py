@@ -143,6 +143,7 @@ def test_no_file_is_left_over() -> None:
 SIZES: dict[str, Callable[[int], dict[str, Any]]] = {
     "pytorch": lambda nodes: {"nodes": nodes, "distribution": {"pytorch": {"minNodes": 2}}},
     "jax": lambda nodes: {"nodes": nodes, "distribution": {"jax": {}}},
+    "mpi": lambda nodes: {"nodes": nodes, "distribution": {"mpi": {"args": ["--map-by", "node"]}}},
     "tensorflow": lambda nodes: {
         "distribution": {
             "tensorflow": {"workers": nodes, "parameterServers": nodes, "chief": True, "evaluator": True},
