@@ -59,7 +59,7 @@ def cluster_with_cache(folder: Path) -> Iterator[LocalCluster]:
 def build_environment(cluster: LocalCluster, example: str, seconds: float = BUILD_SECONDS) -> None:
     """Applies the example's Environment, which has its name, and waits until it is built."""
     cluster.apply((EXAMPLES / example / "environment.yaml").read_text())
-    ready = cluster.wait(f"Environment {example} is built", lambda: _ended(cluster, example), seconds)
+    ready = cluster.wait(f"Environment {example} is built", lambda: _ended(cluster, example), seconds, every=1.0)
     if any(words in ready["message"] for words in NOT_TO_BE_HAD):
         pytest.skip(f"the packages of {example} cannot be had here: {ready['message']}")
     assert ready["status"] == "True", ready["message"]

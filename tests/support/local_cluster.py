@@ -154,7 +154,7 @@ class LocalCluster:
         """The status once the job is Completed, Failed or Canceled."""
         return self.phase(name, *ENDED, seconds=seconds)
 
-    def wait(self, what: str, true: Callable[[], T], seconds: float = SECONDS) -> T:
+    def wait(self, what: str, true: Callable[[], T], seconds: float = SECONDS, every: float = _POLL_SECONDS) -> T:
         """What `true` returns, once that is neither None nor False; `what` says it in a failure."""
         deadline = time.monotonic() + seconds
         while True:
@@ -162,7 +162,7 @@ class LocalCluster:
             if found is not None and found is not False:
                 return found
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-            time.sleep(_POLL_SECONDS)
+            time.sleep(every)
 
     def patch(self, name: str, **spec: Any) -> None:
         """`kubectl patch tj NAME --type merge`."""
