@@ -79,6 +79,7 @@ def process_spec(container: Json, run: RunDir, setting: Setting) -> ProcessSpec:
         env=env,
         working_dir=str(working_dir),
         hostname=hostname[:63],
+        address=setting.place.pod_ip,
         log=log,
         memory_limit=None if limit is None else int(limit),
     )

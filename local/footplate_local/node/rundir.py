@@ -23,6 +23,7 @@ class ProcessSpec:
     env: dict[str, str]
     working_dir: str
     hostname: str
+    address: str
     log: Path
     memory_limit: int | None
 
@@ -69,6 +70,7 @@ class RunDir:
             "env": spec.env,
             "workingDir": spec.working_dir,
             "hostname": spec.hostname,
+            "address": spec.address,
             "log": str(spec.log),
             "memoryLimit": spec.memory_limit,
         }

@@ -28,11 +28,11 @@ import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from footplate_local.node.namespaces import HOSTS, Separation, check, enter, hosts_text
+
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
-CLONE_NEWUTS = 0x04000000  # linux/sched.h
-CLONE_NEWUSER = 0x10000000
 
 START_ERROR = 128  # kubelet's exit code of a container whose command cannot be executed
 MEMORY_POLL_SECONDS = 0.25
@@ -41,10 +41,10 @@ CHUNK = 1 << 18
 REAP_SECONDS = 10.0  # a process that survives SIGKILL so long is stuck in the kernel
 
 
-def run(run_dir: str, ready_fd: int, own_hostname: bool) -> int:
+def run(run_dir: str, ready_fd: int, separation: Separation) -> int:
     """Runs the container of RUN_DIR to its end and returns the exit status of this process, the shim.
 
-    READY_FD is closed as soon as the program has started or cannot be. OWN_HOSTNAME: the machine allows it one.
+    READY_FD is closed as soon as the program has started or cannot be. SEPARATION is what the machine allows.
     """
     with open(os.path.join(run_dir, "spec.json"), encoding="utf-8") as file:
         spec: dict[str, Any] = json.load(file)
@@ -52,8 +52,7 @@ def run(run_dir: str, ready_fd: int, own_hostname: bool) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_NAME, b"footplate-shim", 0, 0, 0)
     check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
-    if own_hostname:
-        enter_hostname(libc, spec["hostname"])
+    enter(separation, spec["hostname"], write_hosts(run_dir, spec))
     wakeups = catch_signals()
     read_end, write_end = os.pipe()
     pid, error = start(libc, spec, write_end)
@@ -244,6 +243,19 @@ def become(libc: ctypes.CDLL, spec: dict[str, Any], output: int, report: int, sh
         os._exit(START_ERROR)
 
 
+def write_hosts(run_dir: str, spec: dict[str, Any]) -> str:
+    """The container's hosts file."""
+    try:
+        with open(HOSTS, encoding="utf-8", errors="surrogateescape") as file:
+            machine = file.read()
+    except FileNotFoundError:
+        machine = ""
+    path = os.path.join(run_dir, "hosts")
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(hosts_text(machine, spec["hostname"], spec["address"]))
+    return path
+
+
 def find_program(name: str, path: str) -> str:
     """Where execvp would find NAME; FileNotFoundError without a file name when it is not on the PATH."""
     if "/" in name:
@@ -263,44 +275,6 @@ def start_error(name: str, error: OSError) -> str:
         return f'exec: "{name}": stat {name}: no such file or directory'
     where = "" if error.filename == name else f"{os.fsdecode(error.filename)}: "
     return f'exec: "{name}": {where}{(error.strerror or "").lower()}'
-
-
-def hostnames_allowed() -> bool:
-    """Whether processes may have hostnames of their own here (root, or user namespaces).
-
-    Tried in a child: some machines let a user namespace be made but not used, and there is no way back.
-    """
-    trial = os.fork()
-    if trial == 0:
-        try:
-            enter_hostname(ctypes.CDLL(None, use_errno=True), "trial")
-            os._exit(0)
-        except OSError as error:
-            print(f"pods have no hostnames of their own here: {error}", file=sys.stderr, flush=True)
-        finally:
-            os._exit(1)
-    return os.waitpid(trial, 0)[1] == 0
-
-
-def enter_hostname(libc: ctypes.CDLL, hostname: str) -> None:
-    """An own UTS namespace with this hostname."""
-    uid, gid = os.geteuid(), os.getegid()
-    if libc.unshare(CLONE_NEWUTS) != 0:
-        check(libc.unshare(CLONE_NEWUSER | CLONE_NEWUTS), "unshare")
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"{uid} {uid} 1"),
-            ("gid_map", f"{gid} {gid} 1"),
-        ):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
-    encoded = hostname.encode()
-    check(libc.sethostname(encoded, len(encoded)), "sethostname")
-
-
-def check(result: int, call: str) -> None:
-    if result != 0:
-        raise OSError(ctypes.get_errno(), f"{call}: {os.strerror(ctypes.get_errno())}")
 
 
 def catch_signals() -> int:

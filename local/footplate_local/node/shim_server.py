@@ -17,7 +17,7 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from footplate_local.node import shim
+from footplate_local.node import namespaces, shim
 
 ORDER_BYTES = 4096  # PATH_MAX
 DESCRIPTORS = 3
@@ -52,7 +52,7 @@ class Order:
 def main() -> int:
     channel = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(channel.fileno(), False)
-    own_hostname = shim.hostnames_allowed()
+    separation = namespaces.possible()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the shims; nobody waits for them
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while (order := Order.receive(channel)) is not None:
@@ -63,12 +63,12 @@ def main() -> int:
             pid = -1
         if pid == 0:
             channel.close()
-            os._exit(_become_shim(order, own_hostname))
+            os._exit(_become_shim(order, separation))
         order.close()
     return 0
 
 
-def _become_shim(order: Order, own_hostname: bool) -> int:
+def _become_shim(order: Order, separation: namespaces.Separation) -> int:
     """In the fork: runs the container and returns the exit status."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -76,7 +76,7 @@ def _become_shim(order: Order, own_hostname: bool) -> int:
         os.dup2(order.output, stream)
     os.close(order.output)
     _introduce(order.answer)
-    return shim.run(order.run_dir, order.answer, own_hostname)
+    return shim.run(order.run_dir, order.answer, separation)
 
 
 def _introduce(answer: int) -> None:

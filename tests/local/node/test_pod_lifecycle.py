@@ -330,13 +330,16 @@ async def test_the_program_has_the_hostname_and_address_of_its_pod(node: NodeHar
     await node.create(
         hostname="worker-0",
         subdomain="digits",
-        containers=[shell("hostname; echo $HOSTNAME $IP; cat $FOOTPLATE_HOSTS", env=[address])],
+        containers=[
+            shell("hostname; echo $HOSTNAME $IP; getent hosts $(hostname); cat $FOOTPLATE_HOSTS", env=[address])
+        ],
     )
     pod = await node.until_phase("Succeeded")
-    hostname, variables, hosts = node.log(pod).splitlines()
+    hostname, variables, itself, hosts = node.log(pod).splitlines()
     ip = pod["status"]["podIP"]
     if os.geteuid() == 0:
         assert hostname == "worker-0"
+        assert itself.split() == [ip, "worker-0"], "a program finds its own address by its hostname"
     assert variables == f"worker-0 {ip}"
     assert hosts == (f"{ip} worker-0.digits.default.svc worker-0.digits.default.svc.cluster.local worker-0.digits")
     await node.until_true(lambda: node.home.hosts.read_text() == "", "an ended pod leaves the hosts file")
