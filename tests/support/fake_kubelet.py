@@ -28,6 +28,7 @@ class Script:
     report: Mapping[str, Any] = field(default_factory=agent_report)
     reason: str = ""
     message: Mapping[str, Any] = field(default_factory=dict)
+    stuck: Mapping[str, Any] | None = None  # the state in which its first container waits for ever
 
 
 def _now() -> str:
@@ -91,6 +92,11 @@ class FakeKubelet:
     async def _life(self, session: aiohttp.ClientSession, pod: dict[str, Any], deleting: asyncio.Event) -> None:
         script = self._script(pod)
         started = _now()
+        if script.stuck is not None:
+            await self._wait_for_ever(session, pod, script.stuck)
+            await deleting.wait()
+            await self._remove(session, pod)
+            return
         if pod["status"].get("phase", "Pending") == "Pending" and "startTime" not in pod["status"]:
             await self._bind(session, pod)
             await self._until("start", deleting)
@@ -122,6 +128,17 @@ class FakeKubelet:
         finally:
             for wait in waits:
                 wait.cancel()
+
+    async def _wait_for_ever(
+        self, session: aiohttp.ClientSession, pod: dict[str, Any], state: Mapping[str, Any]
+    ) -> None:
+        await self._bind(session, pod)
+        images = {"image": "x", "imageID": "", "ready": False, "restartCount": 0}
+        initializing = {"waiting": {"reason": "PodInitializing"}}
+        init = [{"name": "fetch", "state": {"waiting": dict(state)}, **images}]
+        main = [{"name": c["name"], "state": initializing, **images} for c in pod["spec"]["containers"]]
+        status = {"phase": "Pending", "initContainerStatuses": init, "containerStatuses": main}
+        await self._send(session, "PATCH", f"{self._path(pod)}/status", {"status": status})
 
     async def _bind(self, session: aiohttp.ClientSession, pod: dict[str, Any]) -> None:
         body = {

@@ -6,7 +6,7 @@ The words are API: people alert on them. Each has an entry in docs/troubleshooti
 from __future__ import annotations
 
 import signal as signals
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -29,6 +29,10 @@ class Cause(StrEnum):
     IMAGE_PULL_FAILED = "ImagePullFailed"
     INVALID_IMAGE = "InvalidImage"
     UNSCHEDULABLE = "Unschedulable"
+    CREATE_CONTAINER_CONFIG_ERROR = "CreateContainerConfigError"
+    CREATE_CONTAINER_ERROR = "CreateContainerError"
+    FAILED_MOUNT = "FailedMount"
+    FAILED_CREATE_POD_SANDBOX = "FailedCreatePodSandBox"
     START_TIMEOUT = "StartTimeout"
     TIMEOUT = "Timeout"
     NODE_LOST = "NodeLost"
@@ -235,49 +239,3 @@ def cut(message: str) -> str:
         return message
     half = (MESSAGE_LIMIT - 5) // 2
     return f"{message[:half]} ... {message[-half:]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Why a pod does not run yet; `permanent` when waiting cannot help."""
-
-    reason: str
-    message: str
-    cause: Cause
-    permanent: bool = False
-
-
-# Reasons of the kubelet for a container that waits (Kubernetes: images and config errors), in our words.
-_PULLING = frozenset(
-    {"ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "ErrImageNeverPull", "ImageInspectError"}
-)
-_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-
-
-def waiting(pods: Iterable[PodView]) -> Waiting | None:
-    """The most telling reason why some pod does not run yet, or None when there is nothing to say."""
-    found = [w for w in map(_waiting, pods) if w is not None]
-    return min(found, key=lambda w: (not w.permanent, _RANK.index(w.cause), w.message), default=None)
-
-
-_RANK = (Cause.INVALID_IMAGE, Cause.IMAGE_PULL_FAILED, Cause.START_TIMEOUT, Cause.UNSCHEDULABLE)
-
-
-def _waiting(pod: PodView) -> Waiting | None:
-    if pod.ended or pod.train.running:
-        return None
-    if pod.unschedulable:
-        return Waiting("Unschedulable", f"{pod.replica}: {pod.unschedulable}", Cause.UNSCHEDULABLE)
-    for container in (pod.fetch, pod.agent, pod.train):
-        if container.state != "waiting":
-            continue
-        said = f"{pod.replica}: {container.message or container.reason}"
-        if container.reason == "InvalidImageName":
-            return Waiting("InvalidImage", said, Cause.INVALID_IMAGE, permanent=True)
-        if container.reason in _PULLING:
-            return Waiting("ImagePullFailed", said, Cause.IMAGE_PULL_FAILED)
-        if container.reason in _CONFIG:
-            return Waiting(container.reason, said, Cause.START_TIMEOUT)
-    if pod.fetch.running:
-        return Waiting("FetchingInputs", f"{pod.replica} is fetching its code and inputs", Cause.START_TIMEOUT)
-    return None

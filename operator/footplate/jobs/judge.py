@@ -11,13 +11,15 @@ from footplate.api.training_job_status import Attempt, RetryCounts
 from footplate.jobs import deadline, losses, restart
 from footplate.jobs.blame import first_failure
 from footplate.jobs.deciding import accountable, all_stored, decided_at, serving
-from footplate.jobs.diagnosis import Cause, Diagnosis, Waiting, waiting
+from footplate.jobs.diagnosis import Cause, Diagnosis
 from footplate.jobs.naming import pod_name
 from footplate.jobs.observe import PodView
 from footplate.jobs.scene import SETTLE_SECONDS, Event, Plan, Scene, deletions, fail, soonest, stuck_check
 from footplate.jobs.start import children
+from footplate.jobs.starting import never_started
 from footplate.jobs.status import StatusEditor
 from footplate.jobs.text import byte_size, listed, plural
+from footplate.jobs.waiting import waiting
 
 
 def judge(scene: Scene) -> Plan:
@@ -34,6 +36,9 @@ def judge(scene: Scene) -> Plan:
     until = failure.time if failure and failure.time else scene.now
     if not well and deadline.timeout_in(scene.job, until) <= 0:
         return _stop(scene, Cause.TIMEOUT)  # the pods that it deletes fail later than this, and are not the cause
+    never = never_started(scene) if not well else None
+    if never is not None:
+        return _give_up(scene, never)
     if failure is not None:
         return _go_on(scene, failure) or _stop_for(scene, losses.with_losses(scene, failure))
     if well:
@@ -99,12 +104,16 @@ def _stop_sentence(scene: Scene, cause: Cause) -> str:
     }[cause]
 
 
-def _stopping(scene: Scene, doomed: Sequence[PodView], reason: str, sentence: str) -> Plan:
+def _stopping(
+    scene: Scene, doomed: Sequence[PodView], reason: str, sentence: str, noted: Diagnosis | None = None
+) -> Plan:
     """Pods are ending and their agents upload: wait for them, and force those on dead nodes."""
     waiting_for = [p for p in scene.existing if p.live]
     message = f"{sentence}; saving the outputs of {plural(len(waiting_for), 'replica')}"
     editor = scene.editor().phase(Phase.FINALIZING, reason, message)
     editor.condition(RUNNING, False, reason)
+    if noted is not None:
+        editor.note_cause(scene.attempt, noted)
     return Plan(
         editor.build(),
         delete=deletions(doomed, scene.now),
@@ -137,6 +146,14 @@ def _stop_for(scene: Scene, failure: Diagnosis) -> Plan:
     return close_failed(scene, failure)
 
 
+def _give_up(scene: Scene, failure: Diagnosis) -> Plan:
+    """Some replica never ran. The same, but where no other ran there is nothing to save."""
+    busy = [p for p in scene.existing if p.live]
+    if any(p.train.started_at is not None for p in busy):
+        return _stopping(scene, _unended(busy), failure.cause.value, failure.message, noted=failure)
+    return close_failed(scene, failure)
+
+
 def close_failed(scene: Scene, failure: Diagnosis) -> Plan:
     """Write down the failed attempt, and whether another follows. Its pods are dealt with in the next pass."""
     job = scene.job
@@ -161,13 +178,9 @@ def _with_note(failure: Diagnosis, note: str) -> Diagnosis:
 
 
 def _starting(scene: Scene) -> Plan:
-    """Some replica does not run yet: make what is missing, say why it takes long, give up in time."""
-    stop = waiting(scene.existing)
-    if stop is not None and stop.permanent:
-        return close_failed(scene, Diagnosis(stop.cause, stop.message))
+    """Some replica does not run yet: make what is missing, and say why it takes long."""
+    stop = waiting(scene.existing, scene.observed.hindrances)
     left = deadline.start_timeout_in(scene.job, scene.existing, scene.now)
-    if left <= 0:
-        return close_failed(scene, _start_timeout(scene, stop))
     settled = scene.settled
     editor = scene.editor()
     running = sum(p.train.running or p.train.terminated for p in scene.pods)
@@ -176,20 +189,14 @@ def _starting(scene: Scene) -> Plan:
         reason = stop.reason if stop and settled else "PodsStarting"
         message = stop.message if stop and settled else f"{running} of {plural(total, 'replica')} started"
         editor.phase(Phase.SCALING, reason, message)
-    wait = SETTLE_SECONDS - (scene.job.spec.start_timeout_seconds - left) if not settled else None
+    waited = scene.job.spec.start_timeout_seconds - left
+    again = scene.context.poll_seconds if settled else SETTLE_SECONDS - waited  # what events tell comes with no watch
     return Plan(
         editor.build(),
         create=children(scene, scene.attempt, losses.to_make(scene)),
         delete=losses.to_delete(scene),
-        after=soonest(left, wait, stuck_check(scene.leaving)),
+        after=soonest(left, again, stuck_check(scene.leaving)),
     )
-
-
-def _start_timeout(scene: Scene, stop: Waiting | None) -> Diagnosis:
-    limit = f"not all replicas ran within startTimeoutSeconds ({scene.job.spec.start_timeout_seconds} s)"
-    if stop is None:
-        return Diagnosis(Cause.START_TIMEOUT, limit)
-    return Diagnosis(stop.cause, f"{stop.message}; {limit}")
 
 
 def _running(scene: Scene) -> Plan:

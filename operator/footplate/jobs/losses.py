@@ -13,11 +13,12 @@ from dataclasses import replace
 
 from footplate.api.training_job_status import LostReplica, RetryCounts
 from footplate.jobs import restart
-from footplate.jobs.diagnosis import INFRASTRUCTURE, Cause, Diagnosis, ended_well, waiting
+from footplate.jobs.diagnosis import INFRASTRUCTURE, Cause, Diagnosis, ended_well
 from footplate.jobs.naming import Replica
 from footplate.jobs.observe import PodView
 from footplate.jobs.scene import SETTLE_SECONDS, Deletion, Event, Scene, deletions
 from footplate.jobs.text import listed
+from footplate.jobs.waiting import waiting
 
 RECENT_SECONDS = 60.0  # torchrun finds out after seconds, and a group that meets again may take as long as it started
 # The program's own failures are the attempt's: each worker runs the same program, and would fail the same way.
@@ -91,7 +92,7 @@ def _why_not(scene: Scene, replica: Replica, pod: PodView | None) -> str:
         return ""
     entry = scene.lost.get(str(replica))
     settled = pod is not None and (scene.now - pod.created).total_seconds() >= SETTLE_SECONDS
-    stop = waiting([pod]) if pod is not None and settled else None
+    stop = waiting([pod], scene.observed.hindrances) if pod is not None and settled else None
     told = [entry.message if entry else "", stop.message if stop else ""]
     return "; ".join(sentence for sentence in told if sentence) or f"{replica} has not started yet"
 

@@ -27,6 +27,12 @@ class Replica:
     def __str__(self) -> str:
         return f"{self.role}-{self.index}"
 
+    @classmethod
+    def parse(cls, name: str) -> Replica:
+        """What `str` made of it."""
+        role, _, index = name.rpartition("-")
+        return cls(role, int(index))
+
 
 @dataclass(frozen=True, slots=True)
 class Start:

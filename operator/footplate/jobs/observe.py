@@ -123,6 +123,14 @@ class EnvironmentImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Hindrance:
+    """What an event tells of a pod that does not start, in the kubelet's words."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """All that one pass of the planner looks at beside the job itself."""
 
@@ -131,6 +139,7 @@ class Observed:
     environment: EnvironmentImage | None = None  # None: the job names an image
     source_found: bool = True  # False: the ConfigMap with its code is not there
     agent: AgentStatus | None = None  # the primary's
+    hindrances: Mapping[str, Hindrance] = field(default_factory=dict)  # by the names of pods that are late
     lost: frozenset[str] = frozenset()  # names of pods that a live GET did not find
 
 

@@ -23,8 +23,9 @@ from footplate.frameworks import framework_of
 from footplate.jobs.agents import AgentPoller
 from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Cause, Diagnosis
+from footplate.jobs.hindrances import Hindrances
 from footplate.jobs.naming import Replica
-from footplate.jobs.observe import EnvironmentImage, Json, Observed, PodView, pod_view
+from footplate.jobs.observe import EnvironmentImage, Hindrance, Json, Observed, PodView, pod_view
 from footplate.jobs.plan import failed, plan, stalled
 from footplate.jobs.scene import TERMINAL, Deletion, Plan, expected_pods
 from footplate.kube.apply import ensure_all
@@ -86,6 +87,7 @@ class JobReconciler:
         self._pods = pods
         self._environments = environments
         self._agents = agents
+        self._hindrances = Hindrances(client, clock, context.poll_seconds)
         self._recorder = recorder
         self._context = context
         self._curated = curated_namespace
@@ -134,6 +136,7 @@ class JobReconciler:
             environment=self._environment(job),
             source_found=await self._source_found(job, namespace),
             agent=await self._ask_agent(job, pods),
+            hindrances=await self._ask_events(job, pods),
             lost=await self._confirm_lost(job, pods, namespace),
         )
 
@@ -164,6 +167,13 @@ class JobReconciler:
         if primary is None or not primary.ip or not primary.agent.running:
             return None
         return await self._agents.status(primary)
+
+    async def _ask_events(self, job: TrainingJob, pods: Sequence[PodView]) -> Mapping[str, Hindrance]:
+        """Why pods of the open attempt are late."""
+        attempts = job.status.attempts
+        if not attempts or attempts[-1].end_time is not None:
+            return {}
+        return await self._hindrances.of(p for p in pods if p.attempt == attempts[-1].number)
 
     async def _confirm_lost(self, job: TrainingJob, pods: Sequence[PodView], namespace: str) -> frozenset[str]:
         """Names of pods that should be there, are not in our store, and that a live GET does not find either."""

@@ -148,14 +148,14 @@ class StatusEditor:
     def close_attempt(self, number: int, reason: str, failure: Diagnosis | None = None) -> StatusEditor:
         changes: dict[str, object] = {"end_time": self._now, "reason": reason}
         if failure is not None:
-            changes["message"] = failure.message
-            changes["exit_code"] = failure.exit_code
-            changes["replica"] = str(failure.replica) if failure.replica else None
-            if failure.node:
-                changes["node"] = failure.node
+            changes |= _told(failure)
         elif reason == "Completed":
             changes["exit_code"] = 0
         return self._change_attempt(number, **changes)
+
+    def note_cause(self, number: int, failure: Diagnosis) -> StatusEditor:
+        """Why the attempt will be closed once its pods have ended."""
+        return self._change_attempt(number, reason=failure.cause.value, **_told(failure))
 
     def _change_attempt(self, number: int, **changes: object) -> StatusEditor:
         self._update(
@@ -221,6 +221,18 @@ def _failed_itself(pod: PodView) -> bool:
 def _never_ran(pod: PodView) -> bool:
     """Its program did not start, so it has no outputs."""
     return not pod.train.running and not pod.train.terminated
+
+
+def _told(failure: Diagnosis) -> dict[str, object]:
+    """What an attempt's record says of a failure beside its reason."""
+    changes: dict[str, object] = {
+        "message": failure.message,
+        "exit_code": failure.exit_code,
+        "replica": str(failure.replica) if failure.replica else None,
+    }
+    if failure.node:
+        changes["node"] = failure.node
+    return changes
 
 
 def _column(values: Mapping[str, MetricValue]) -> str | None:

@@ -127,6 +127,38 @@ def test_keys_of_the_store_that_are_not_there_yet(local_cluster: LocalCluster) -
     local_cluster.phase(name, "Completed")
 
 
+def test_a_volume_whose_secret_is_not_there(local_cluster: LocalCluster) -> None:
+    """The kubelet tells of volumes in events alone."""
+    secret = local_cluster.name("secret")
+    volumes = {"spec": {"volumes": [{"name": "extra", "secret": {"secretName": secret}}]}}
+    name = local_cluster.start(IDLE, podTemplate=volumes, startTimeoutSeconds=10)
+    told = local_cluster.wait(
+        "the volume is told", lambda: (s := local_cluster.status(name)).get("reason") == "FailedMount" and s["message"]
+    )
+    assert told.startswith("worker-0: ")
+    assert secret in told
+    message = failed(local_cluster, name, "FailedMount")
+    assert message == f"{told}; not all replicas ran within startTimeoutSeconds (10 s)"
+
+
+def test_room_for_one_of_two(local_cluster: LocalCluster) -> None:
+    """The replica that ran is stopped and what it wrote is kept; the cause is why the other one did not run."""
+    name = local_cluster.start(
+        "open('outputs/early.txt', 'w').write('so far')\n" + IDLE,
+        nodes=2,
+        distribution={"jax": {}},
+        resources={"cpu": "9"},
+        startTimeoutSeconds=6,
+    )
+    message = failed(local_cluster, name, "Unschedulable")
+    assert "Insufficient cpu" in message
+    attempt = local_cluster.status(name)["attempts"][0]
+    ran = {"worker-0": "worker-1", "worker-1": "worker-0"}[attempt["replica"]]
+    assert message.startswith(f"{attempt['replica']}: ")
+    early = "outputs/early.txt" if ran == "worker-0" else f"ranks/{ran}/outputs/early.txt"
+    assert (local_cluster.run_dir(name) / early).read_text() == "so far"
+
+
 def test_a_file_that_is_not_there(local_cluster: LocalCluster) -> None:
     name = local_cluster.start("print(1)", inputs=[{"name": "digits", "uri": "file:///nonexistent/digits.csv"}])
     message = failed(local_cluster, name, "InputUnavailable")
