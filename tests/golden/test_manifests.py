@@ -18,6 +18,7 @@ from footplate.api.environment import Environment
 from footplate.environments.builders import Builder, build_pod
 from footplate.environments.content_hash import content_hash
 from footplate.frameworks.registry import REGISTRY
+from footplate.jobs.certificate import new_key, with_keys
 from footplate.jobs.observe import EnvironmentImage, Observed
 from footplate.jobs.plan import plan
 
@@ -78,6 +79,8 @@ CASES: dict[str, list[Any]] = {
     "pytorch-elastic": created(nodes=3, distribution={"pytorch": {"processesPerNode": "auto", "minNodes": 2}}),
     "mpi": created(nodes=3, distribution={"mpi": {"processesPerNode": 2, "args": ["--map-by", "ppr:2:node"]}}),
     "mpi-one-node": created(distribution={"mpi": {"processesPerNode": 4, "implementation": "MPICH"}}),
+    "mpi-mpich": created(nodes=2, distribution={"mpi": {"processesPerNode": 2, "implementation": "MPICH"}}),
+    "mpi-intel": created(nodes=2, resources={"gpu": 2}, distribution={"mpi": {"implementation": "Intel"}}),
     "jax": created(nodes=2, distribution={"jax": {}}),
     "tensorflow": created(distribution={"tensorflow": {"workers": 2}}),
     "tensorflow-ps": created(
@@ -124,6 +127,15 @@ def test_manifests(case: str, request: pytest.FixtureRequest) -> None:
 def test_kubernetes_accepts_them(case: str, version: str) -> None:
     for manifest in CASES[case]:
         kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_kubernetes_accepts_the_keys_of_a_job(version: str) -> None:
+    """The one object that is not planned as it is written: its contents are made by chance."""
+    secret = next(manifest for manifest in CASES["mpi"] if manifest["kind"] == "Secret")
+    filled = with_keys(secret, new_key(), at(1))
+    assert set(filled["data"]) == {"tls.crt", "tls.key"}
+    kubernetes_validate.validate(filled, version, strict=True)
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
