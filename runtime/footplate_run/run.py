@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _NAME_LENGTH = 255
 _KNOWN_NAMES = 10000  # names whose JSON is kept; a script with more is naming its metrics wrongly
 _INFINITY = float("inf")
+# torchrun and most others; Open MPI; PMIx; PMI of MPICH and Intel MPI.
+_RANK_VARIABLES = ("RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
 _IMAGES = "images"  # below outputs
 
 
@@ -90,7 +92,7 @@ class Run:
 
     @property
     def rank(self) -> int:
-        """``RANK`` of this process, 0 without."""
+        """``RANK`` of this process, or what mpirun calls it; 0 without."""
         return int(_rank())
 
     @property
@@ -262,8 +264,11 @@ def _show(line: str) -> None:
 
 
 def _rank() -> str:
-    rank = os.environ.get("RANK", "0")
-    return rank if rank.isdigit() else "0"
+    for name in _RANK_VARIABLES:
+        rank = os.environ.get(name, "")
+        if rank.isdigit():
+            return rank
+    return "0"
 
 
 def _scalar(value: "Any", method: str) -> str:

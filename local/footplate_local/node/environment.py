@@ -166,9 +166,13 @@ def machine_environment(
         # Downloads of pip, torch.hub and the like are shared by all pods, though each has a HOME of its own.
         "XDG_CACHE_HOME": str(cache),
         ENV_HOSTS: str(hosts),
-        # All pods are on the loopback interface; these two guess another one from the machine's routes.
+        # All pods are on the loopback interface; these guess another one from the machine's routes.
         "GLOO_SOCKET_IFNAME": "lo",
         "NCCL_SOCKET_IFNAME": "lo",
+        "OMPI_MCA_btl_tcp_if_include": "lo",
+        "FI_TCP_IFACE": "lo",  # libfabric: MPICH, Intel MPI
+        # Open MPI takes the pods for machines of their own: its ranks would spin, more of them than there are cores.
+        "OMPI_MCA_mpi_yield_when_idle": "1",
         # The order of nvidia-smi, so that the indices mean the same. No GPU asked for: none to be seen.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": ",".join(gpus),

@@ -53,6 +53,8 @@ def run(run_dir: str, ready_fd: int, separation: Separation) -> int:
     libc.prctl(PR_SET_NAME, b"footplate-shim", 0, 0, 0)
     check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
     enter(separation, spec["hostname"], write_hosts(run_dir, spec))
+    if separation == Separation.NOTHING:  # several "nodes" of one name: Open MPI's hierarchical collectives would hang
+        spec["env"].setdefault("OMPI_MCA_coll", "^han")
     wakeups = catch_signals()
     read_end, write_end = os.pipe()
     pid, error = start(libc, spec, write_end)
