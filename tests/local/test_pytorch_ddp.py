@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from example_program import changed
 from framework_environment import EXAMPLES, cluster_with_environment
 from local_cluster import LocalCluster
 from run_files import history, log, outputs, report
@@ -36,16 +37,6 @@ def start(cluster: LocalCluster, code: str, nodes: int, processes: int, **spec: 
         distribution={"pytorch": {"processesPerNode": processes, "backend": "gloo"}},
         **spec,
     )
-
-
-def changed(before: str, inserted: str) -> str:
-    """The example's program with more lines before a line of it, indented as that is."""
-    code = (EXAMPLE / "train.py").read_text()
-    assert code.count(before) == 1
-    line_start = code.rindex("\n", 0, code.index(before)) + 1
-    indent = code[line_start : code.index(before)]
-    lines = "".join(f"{indent}{line}\n" for line in inserted.splitlines())
-    return code[:line_start] + lines + code[line_start:]
 
 
 def test_the_example_trains_on_two_nodes(cluster: LocalCluster) -> None:
@@ -93,7 +84,9 @@ def test_two_processes_on_one_node(cluster: LocalCluster) -> None:
 
 
 def test_a_rank_that_raises_is_the_cause_and_the_other_is_stopped(cluster: LocalCluster) -> None:
-    code = changed("sampler.set_epoch", "if epoch == 2 and rank == 1:\n    raise ValueError('image 17 is upside down')")
+    code = changed(
+        NAME, "sampler.set_epoch", "if epoch == 2 and rank == 1:\n    raise ValueError('image 17 is upside down')"
+    )
     name = start(cluster, code, nodes=2, processes=1)
     status = cluster.phase(name, "Failed", seconds=SECONDS)
     assert status["reason"] == "UserError"
@@ -115,7 +108,7 @@ def train_ended(pod: dict[str, Any]) -> datetime:
 def test_a_restart_at_once_meets_on_the_same_port(cluster: LocalCluster) -> None:
     at_once = "print('port', os.environ['MASTER_PORT'], flush=True)\n"
     at_once += "if os.environ['FOOTPLATE_ATTEMPT'] == '1' and rank == 1:\n    raise SystemExit(75)"
-    code = changed("torch.manual_seed(SEED)", at_once)
+    code = changed(NAME, "torch.manual_seed(SEED)", at_once)
     name = start(cluster, code, nodes=2, processes=1, parameters={"epochs": 1}, retry={"user": 1})
     status = cluster.phase(name, "Completed", seconds=SECONDS)
     ends = [(a["number"], a["reason"]) for a in status["attempts"]]

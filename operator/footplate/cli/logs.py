@@ -7,17 +7,19 @@ that goes before its log was read to the end leaves the rest in the store once t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from footplate.api.training_job import TrainingJob
 from footplate.constants import CONTAINER_TRAIN
 from footplate.engine.clock import Clock
 from footplate.errors import ApiError, NotFound, Unavailable
 from footplate.jobs.naming import Replica, pod_name
 from footplate.kube.client import KubeClient
 from footplate.kube.resources import PODS
+from footplate_runtime.contract import log_name
 from footplate_runtime.store import open_store, read_growing
 
 LOOK_AGAIN_SECONDS = 0.25
@@ -26,12 +28,14 @@ _LINE_LIMIT = 1 << 16  # a line longer than that is shown in parts
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Which console: of one replica in one attempt of a job."""
+    """Which console: of one pod of a replica in one attempt of a job."""
 
     namespace: str
     job: str
     attempt: int
     replica: Replica
+    replacement: int = 0  # of the n-th pod that replaced a lost one
+    before: str | None = None  # uid of the pod that it replaced, which had the same name
 
     @property
     def pod(self) -> str:
@@ -40,7 +44,15 @@ class Console:
     @property
     def key(self) -> str:
         """Below the run in the store."""
-        return f"logs/{self.attempt}/{self.replica}.log"
+        return f"logs/{self.attempt}/{log_name(str(self.replica), self.replacement)}.log"
+
+
+def consoles(namespace: str, job: TrainingJob, attempt: int, replica: Replica) -> Sequence[Console]:
+    """One for each pod that the replica had in the attempt, the oldest first: elastic jobs replace lost ones."""
+    lost = [e for a in job.status.attempts if a.number == attempt for e in a.lost if e.replica == str(replica)]
+    starts = lost[0].times + lost[0].replaced if lost else 1
+    names = [Console(namespace, job.metadata.name, attempt, replica, number) for number in range(starts)]
+    return [replace(c, before=lost[0].pod_uid) if lost and c.replacement == lost[0].times else c for c in names]
 
 
 async def follow(
@@ -52,7 +64,7 @@ async def follow(
     None while that is not known. Raises StoreError when the rest lies in a store that cannot be read from here.
     """
     given = 0
-    pod = resumed(client, console.namespace, console.pod, CONTAINER_TRAIN, clock, over)
+    pod = resumed(client, console.namespace, console.pod, CONTAINER_TRAIN, clock, over, console.before)
     async with aclosing(pod) as pieces:
         async for piece in pieces:
             given += len(piece)
@@ -68,10 +80,12 @@ async def so_far(client: KubeClient, console: Console, uri: str | None) -> Async
     """What the replica has printed until now. Raises StoreError as `follow` does."""
     given = 0
     try:
-        async with aclosing(client.pod_log(console.pod, console.namespace, CONTAINER_TRAIN)) as pieces:
-            async for piece in pieces:
-                given += len(piece)
-                yield piece
+        there = await client.get(PODS, console.pod, console.namespace)
+        if there is None or there["metadata"]["uid"] != console.before:
+            async with aclosing(client.pod_log(console.pod, console.namespace, CONTAINER_TRAIN)) as pieces:
+                async for piece in pieces:
+                    given += len(piece)
+                    yield piece
     except Unavailable:
         raise
     except ApiError:
@@ -82,25 +96,41 @@ async def so_far(client: KubeClient, console: Console, uri: str | None) -> Async
 
 
 async def resumed(
-    client: KubeClient, namespace: str, pod: str, container: str, clock: Clock, over: Callable[[], bool]
+    client: KubeClient,
+    namespace: str,
+    pod: str,
+    container: str,
+    clock: Clock,
+    over: Callable[[], bool],
+    before: str | None = None,
 ) -> AsyncGenerator[bytes]:
     """A container's log until it has ended, its pod is gone or `over`; taken up where it was when the stream breaks.
 
-    A container that has not started is waited for. Raises no ApiError: what cannot be read counts as not there.
+    A container that has not started is waited for, and so is the pod while the one of its name still has the uid
+    `before`. Raises no ApiError: what cannot be read counts as not there.
     """
     given = 0
+    uid: str | None = None
     while True:
         was_over = over()
         try:
-            skip = given
-            async with aclosing(client.pod_log(pod, namespace, container, follow=not was_over)) as pieces:
-                async for piece in pieces:
-                    fresh = piece[skip:]
-                    skip = max(0, skip - len(piece))
-                    given += len(fresh)
-                    if fresh:
-                        yield fresh
-            if was_over or await container_ended(client, namespace, pod, container):
+            found = await client.get(PODS, pod, namespace)
+            now = found["metadata"]["uid"] if found else None
+            if uid is not None and now not in (uid, None):
+                return  # another has taken its place
+            if before is None or now != before:
+                uid = now
+                skip = given
+                async with aclosing(client.pod_log(pod, namespace, container, follow=not was_over)) as pieces:
+                    async for piece in pieces:
+                        fresh = piece[skip:]
+                        skip = max(0, skip - len(piece))
+                        given += len(fresh)
+                        if fresh:
+                            yield fresh
+                if was_over or await container_ended(client, namespace, pod, container):
+                    return
+            elif was_over:
                 return
         except ApiError as error:
             if was_over or (given and isinstance(error, NotFound)):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console as Terminal
 
@@ -65,8 +66,10 @@ async def _show(order: Order, err: Terminal) -> int:
         attempt = order.attempt or watched.job.status.attempt
         if attempt < 1 or attempt > watched.job.status.attempt:
             raise CommandFailed(_not_started(order, watched))
-        console = logs.Console(namespace, order.name, attempt, replica)
-        await _copy(logs.so_far(client, console, watched.uri))
+        *earlier, last = logs.consoles(namespace, watched.job, attempt, replica)
+        for console in earlier:
+            await _copy(logs.from_store(watched.uri, console.key, 0))
+        await _copy(logs.so_far(client, last, watched.uri))
         return COMPLETED
 
 
@@ -95,8 +98,26 @@ async def _follow(client: KubeClient, order: Order, watched: Watched, replica: R
 async def _copy_attempt(
     client: KubeClient, order: Order, watched: Watched, replica: Replica, attempt: int, clock: Clock
 ) -> None:
-    console = logs.Console(watched.job.metadata.namespace or "", order.name, attempt, replica)
-    await _copy(logs.follow(client, console, clock, lambda: watched.over(attempt), lambda: watched.uri))
+    """Those of pods that were replaced from the store, then the newest; a next one follows when that is lost too."""
+    namespace = watched.job.metadata.namespace or ""
+
+    def known() -> Sequence[logs.Console]:
+        return logs.consoles(namespace, watched.job, attempt, replica)
+
+    shown = 0
+    while shown < len(known()):
+        console = known()[shown]
+        shown += 1
+        if shown < len(known()):
+            await _copy(logs.from_store(watched.uri, console.key, 0))
+        else:
+            await _copy(logs.follow(client, console, clock, partial(_past, watched, known, shown), lambda: watched.uri))
+
+
+def _past(watched: Watched, known: Callable[[], Sequence[logs.Console]], shown: int) -> bool:
+    """Nothing more will come of the console that is shown."""
+    attempt = known()[-1].attempt
+    return watched.over(attempt) or len(known()) > shown
 
 
 async def _keep(client: KubeClient, watched: Watched, clock: Clock, err: Terminal) -> None:

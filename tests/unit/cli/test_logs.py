@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from job_factory import make_job, stamp
 
-from footplate.cli.logs import Console, Lines, from_store
+from footplate.cli.logs import Console, Lines, consoles, from_store
 from footplate.jobs.naming import Replica
 from footplate_runtime.store import open_store
 
@@ -29,6 +32,26 @@ def test_the_names_of_a_console() -> None:
     console = Console("default", "digits", 2, Replica("worker", 1))
     assert console.pod == "digits-2-worker-1"
     assert console.key == "logs/2/worker-1.log"
+
+
+@pytest.mark.parametrize(
+    ("lost", "keys", "before"),
+    [
+        (None, ["worker-1"], [None]),
+        ({"times": 1, "replaced": False}, ["worker-1"], [None]),
+        ({"times": 1, "replaced": True}, ["worker-1", "worker-1.r1"], [None, "u"]),
+        ({"times": 3, "replaced": False}, ["worker-1", "worker-1.r1", "worker-1.r2"], [None, None, None]),
+    ],
+)
+def test_a_replica_that_was_replaced_has_several_consoles(
+    lost: dict[str, Any] | None, keys: list[str], before: list[str | None]
+) -> None:
+    entry = {"replica": "worker-1", "time": stamp(9), "reason": "Signal", "message": "", "podUid": "u", **(lost or {})}
+    job = make_job(status={"attempts": [{"number": 1, "lost": [entry] if lost else []}]})
+    found = consoles("default", job, 1, Replica("worker", 1))
+    assert [c.key for c in found] == [f"logs/1/{key}.log" for key in keys]
+    assert [c.before for c in found] == before
+    assert [c.key for c in consoles("default", job, 1, Replica("worker", 0))] == ["logs/1/worker-0.log"]
 
 
 async def test_the_rest_comes_from_the_store(tmp_path: Path) -> None:
