@@ -9,7 +9,7 @@ from typing import Any
 from footplate.api.training_job import TrainingJob
 from footplate.engine.clock import Clock
 from footplate.errors import Unavailable
-from footplate.frameworks import UnsupportedFramework, framework_of
+from footplate.frameworks import framework_of
 from footplate.jobs.naming import Replica
 from footplate.kube.client import KubeClient
 from footplate.kube.resources import TRAINING_JOBS
@@ -73,8 +73,5 @@ class Watched:
 
 def replicas(job: TrainingJob) -> list[Replica]:
     """All of a job's replicas; the first is the primary, whose log tells the story."""
-    try:
-        roles = framework_of(job.spec).roles(job.spec)
-    except UnsupportedFramework:  # such a job fails before it has a replica
-        return [Replica("worker", 0)]
+    roles = framework_of(job.spec).roles(job.spec)
     return [Replica(role, index) for role, count in roles.items() for index in range(count)]

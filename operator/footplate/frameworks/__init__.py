@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from footplate.frameworks.base import Framework, gpus
-from footplate.frameworks.registry import UnsupportedFramework, framework_of
+from footplate.frameworks.registry import framework_of
 
-__all__ = ["Framework", "UnsupportedFramework", "framework_of", "gpus"]
+__all__ = ["Framework", "framework_of", "gpus"]

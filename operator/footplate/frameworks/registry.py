@@ -21,20 +21,7 @@ REGISTRY: Mapping[str, Framework] = {
 SINGLE = Single()
 
 
-class UnsupportedFramework(ValueError):
-    """The spec asks for a distribution that this version cannot launch; `name` is its field name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
 def framework_of(spec: TrainingJobSpec) -> Framework:
-    """The framework of `spec.distribution`, or the single one without; raises UnsupportedFramework."""
-    asked = spec.distribution.model_fields_set if spec.distribution else frozenset[str]()
-    named = [name for name in sorted(asked) if getattr(spec.distribution, name) is not None]
-    if not named:
-        return SINGLE
-    if named[0] not in REGISTRY:
-        raise UnsupportedFramework(named[0])
-    return REGISTRY[named[0]]
+    """The framework of `spec.distribution`, or the single one without."""
+    asked = spec.distribution
+    return next((found for name, found in REGISTRY.items() if getattr(asked, name, None) is not None), SINGLE)

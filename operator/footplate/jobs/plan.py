@@ -20,7 +20,7 @@ from datetime import datetime
 
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
-from footplate.frameworks import UnsupportedFramework, framework_of
+from footplate.frameworks import framework_of
 from footplate.jobs import deadline
 from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Cause, Diagnosis
@@ -38,17 +38,12 @@ def plan(job: TrainingJob, observed: Observed, context: Context, now: datetime) 
     if job.status.phase in TERMINAL:
         return _finished(job, observed, now)
     refusal = unsupported(job)
-    try:
-        framework = framework_of(job.spec)
-    except UnsupportedFramework as error:
-        refusal = f"spec.distribution.{error.name} cannot be launched by this version of Footplate yet"
-        return fail(StatusEditor(job, now), Diagnosis(Cause.NOT_SUPPORTED, refusal))
     if refusal:
         return fail(StatusEditor(job, now), Diagnosis(Cause.NOT_SUPPORTED, refusal))
     wrong = unknown_reference(job.spec)
     if wrong:
         return fail(StatusEditor(job, now), Diagnosis(Cause.INVALID_SPEC, wrong))
-    scene = look(job, observed, context, now, framework)
+    scene = look(job, observed, context, now, framework_of(job.spec))
     if scene.open:
         return judge(scene)
     if job.spec.cancel:
