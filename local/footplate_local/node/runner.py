@@ -207,7 +207,7 @@ class PodRunner:
             self._warn_of(image, slot)
             run = slot.next_run()
             spec = process_spec(slot.spec, run, await self._setting(slot, image))
-            await slot.start(run, spec)
+            await slot.start(run, spec, self._now)
         except ImageError as error:
             again = error.reason == "ErrImagePull" and slot.refusals > 0
             self._refuse(slot, "ImagePullBackOff" if again else error.reason, error.message, "Failed")

@@ -108,27 +108,36 @@ class Slot:
             shutil.rmtree(runs.pop().path)  # that node died before it had started it
         if not runs:
             return
-        self._run = runs[-1]
-        self._failures = self._run.number + 1
+        self._failures = runs[-1].number + 1
         if len(runs) > 1:
             self._last = await self._read_end(runs[-2], now)
-        self._process = await process.adopt(self._run, self._note_end)
-        started = self._run.started()
-        self._started_at = started.started_at if started is not None else 0.0
-        if self._process is None:
-            self._ended = await self._read_end(self._run, now)
+        await self._take_over(runs[-1], now)
 
-    async def start(self, run: RunDir, spec: ProcessSpec) -> None:
-        run.create(spec)
-        self._drop_old_run(run.number - 2)
-        self._last = self._ended
-        self._asked_at, self._killed, self._gone = None, False, False
-        self._process = await self._start_shim(run, self._note_end)
+    async def start(self, run: RunDir, spec: ProcessSpec, now: Callable[[], float]) -> None:
+        """Starts RUN; raises what ``Shims.start`` raises. A start that was given up as too slow may have come to
+        something after all: that is then taken over, so that nothing is started twice.
+        """
+        if run.alive() or run.touched():
+            await self._take_over(run, now)
+        else:
+            run.create(spec)
+            self._drop_old_run(run.number - 2)
+            self._last = self._ended
+            self._asked_at, self._killed, self._gone = None, False, False
+            self._process = await self._start_shim(run, self._note_end)
+            self._run, self._ended = run, None
+            started = run.started()
+            if started is not None:
+                self._started_at = started.started_at
+        self.waiting, self.refusals = None, 0
+
+    async def _take_over(self, run: RunDir, now: Callable[[], float]) -> None:
+        """Makes RUN, which has a shim or had one, the latest run."""
+        self._process = await process.adopt(run, self._note_end)
         self._run = run
-        self._ended, self.waiting, self.refusals = None, None, 0
         started = run.started()
-        if started is not None:
-            self._started_at = started.started_at
+        self._started_at = started.started_at if started is not None else 0.0
+        self._ended = await self._read_end(run, now) if self._process is None else None
 
     def refuse(self, waiting: Waiting, not_before: float) -> None:
         """It cannot be started now: why, and when to try again (unix seconds)."""

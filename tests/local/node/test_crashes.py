@@ -15,7 +15,7 @@ import pytest
 from api_server import ApiServerInThread
 from node_harness import NodeHarness, ended, kill_containers, running_node, shell, sidecar, state_of, status_of
 
-from footplate.kube.resources import NODES, PODS
+from footplate.kube.resources import EVENTS, NODES, PODS
 from footplate_local.node.folders import NodeHome, PodRecord
 from footplate_local.node.machine import node_name
 from footplate_local.node.rundir import RunDir
@@ -59,6 +59,19 @@ async def test_a_killed_shim_server_is_replaced_and_its_shims_live_on(node: Node
     assert [await _exit_code(node, "other"), await _exit_code(node)] == [4, 3]
     assert state_of(await node.get())["terminated"]["startedAt"] == state_of(before)["running"]["startedAt"]
     assert _shim_server() != server
+
+
+async def test_a_start_that_was_given_up_as_too_slow_is_not_made_twice(
+    node: NodeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shim goes on starting its program whether the node still waits for it or not."""
+    monkeypatch.setattr("footplate_local.node.shims.START_SECONDS", 0.0)
+    told = node.home.path / "told"
+    await node.create(containers=[shell(f"echo once >>{told}; sleep 0.5; exit 3")])
+    assert await _exit_code(node) == 3
+    assert told.read_text() == "once\n"
+    events = await node.client.list(EVENTS, "default")
+    assert any("could not be started" in event.get("message", "") for event in events), "the test gave it up"
 
 
 async def test_the_shim_server_ends_with_its_node(node: NodeHarness) -> None:
