@@ -10,6 +10,7 @@ from local_cluster import LocalCluster
 from run_files import history, log, outputs, report
 
 NAME = "chainer-mnist-style"
+SECONDS = 300.0  # what takes 10 on two free cores
 
 pytestmark = pytest.mark.frameworks
 
@@ -21,7 +22,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
 
 
 def test_it_learns_on_two_nodes(cluster: LocalCluster) -> None:
-    done = cluster.footplate("run", str(EXAMPLES / NAME))
+    done = cluster.footplate("run", str(EXAMPLES / NAME), seconds=SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     run = cluster.run_dir(NAME)
     told = report(run)

@@ -102,15 +102,21 @@ class LocalCluster:
         """The real kubectl; the caller looks at `returncode`, `stdout` and `stderr`."""
         return self._command([_kubectl(), *arguments], given, KUBECONFIG=str(self.home.kubeconfig))
 
-    def footplate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def footplate(self, *arguments: str, seconds: float = 2 * SECONDS) -> subprocess.CompletedProcess[str]:
         """The `footplate` command on this cluster."""
-        return self._command([str(Path(sys.executable).with_name("footplate")), *arguments])
+        return self._command([str(Path(sys.executable).with_name("footplate")), *arguments], seconds=seconds)
 
-    def _command(self, argv: list[str], given: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    def _command(
+        self, argv: list[str], given: str | None = None, seconds: float = 2 * SECONDS, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         home = self.home.path / "user"  # so that no cache of another cluster is in the way
         home.mkdir(exist_ok=True)
         environment = {**os.environ, "HOME": str(home), "FOOTPLATE_HOME": str(self.home.path), **more}
-        return subprocess.run(argv, input=given, env=environment, capture_output=True, text=True, timeout=2 * SECONDS)
+        try:
+            return subprocess.run(argv, input=given, env=environment, capture_output=True, text=True, timeout=seconds)
+        except subprocess.TimeoutExpired as late:
+            said = (late.stdout or b"").decode(errors="replace")
+            raise AssertionError(f"{' '.join(argv)} has not ended within {seconds:.0f} s:\n{said}") from late
 
     def apply(self, *manifests: Mapping[str, Any] | str) -> None:
         """kubectl apply; each is a manifest or YAML text."""
