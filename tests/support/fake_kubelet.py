@@ -26,6 +26,7 @@ class Script:
 
     exit_code: int = 0
     report: Mapping[str, Any] = field(default_factory=agent_report)
+    serves: bool = False  # it runs until its pod is deleted
     reason: str = ""
     message: Mapping[str, Any] = field(default_factory=dict)
     stuck: Mapping[str, Any] | None = None  # the state in which its first container waits for ever
@@ -103,6 +104,8 @@ class FakeKubelet:
             if not deleting.is_set():
                 await self._report(session, pod, "Running", {"running": {"startedAt": started}}, None)
         await self._until("end", deleting)
+        if script.serves:
+            await deleting.wait()
         code = 143 if deleting.is_set() else script.exit_code
         reason = script.reason or ("Completed" if code == 0 else "Error")
         train = {

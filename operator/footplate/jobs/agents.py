@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import aiohttp
 
+from footplate.api.phases import Phase
+from footplate.api.training_job import TrainingJob
 from footplate.engine.clock import Clock
+from footplate.frameworks import framework_of
+from footplate.jobs.naming import Replica
 from footplate.jobs.observe import AgentStatus, PodView, agent_status
 from footplate_runtime.contract import AGENT_PORT
 
 log = logging.getLogger(__name__)
 
 TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+
+
+def pod_to_ask(job: TrainingJob, pods: Iterable[PodView]) -> PodView | None:
+    """The primary's, while its agent has something to tell: between the program's start and its own end."""
+    if job.status.phase not in (Phase.RUNNING, Phase.FINALIZING):
+        return None
+    first = Replica(framework_of(job.spec).primary_role(job.spec), 0)
+    primary = next((p for p in pods if p.attempt == job.status.attempt and p.replica == first), None)
+    return primary if primary is not None and primary.ip and primary.agent.running else None
 
 
 @dataclass(slots=True)

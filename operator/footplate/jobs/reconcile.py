@@ -19,13 +19,11 @@ from footplate.engine.store import Store
 from footplate.environments.observe import EnvironmentView
 from footplate.environments.resolve import resolve
 from footplate.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NameTaken, Retry
-from footplate.frameworks import framework_of
-from footplate.jobs.agents import AgentPoller
+from footplate.jobs.agents import AgentPoller, pod_to_ask
 from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Cause, Diagnosis
 from footplate.jobs.hindrances import Hindrances
-from footplate.jobs.naming import Replica
-from footplate.jobs.observe import EnvironmentImage, Hindrance, Json, Observed, PodView, pod_view
+from footplate.jobs.observe import AgentStatus, EnvironmentImage, Hindrance, Json, Observed, PodView, pod_view
 from footplate.jobs.plan import failed, plan, stalled
 from footplate.jobs.scene import TERMINAL, Deletion, Plan, expected_pods
 from footplate.kube.apply import ensure_all
@@ -158,15 +156,9 @@ class JobReconciler:
             return True
         return await self._client.get(CONFIG_MAPS, config_map.name, namespace) is not None
 
-    async def _ask_agent(self, job: TrainingJob, pods: Sequence[PodView]) -> Any:
-        """The primary's agent, while it has something to tell: between the program's start and its own end."""
-        if job.status.phase not in (Phase.RUNNING, Phase.FINALIZING):
-            return None
-        first = Replica(framework_of(job.spec).primary_role(job.spec), 0)
-        primary = next((p for p in pods if p.attempt == job.status.attempt and p.replica == first), None)
-        if primary is None or not primary.ip or not primary.agent.running:
-            return None
-        return await self._agents.status(primary)
+    async def _ask_agent(self, job: TrainingJob, pods: Sequence[PodView]) -> AgentStatus | None:
+        pod = pod_to_ask(job, pods)
+        return await self._agents.status(pod) if pod else None
 
     async def _ask_events(self, job: TrainingJob, pods: Sequence[PodView]) -> Mapping[str, Hindrance]:
         """Why pods of the open attempt are late."""
