@@ -25,6 +25,7 @@ from footplate_run import Run
 
 SEED = 7
 OUTPUTS = Path("outputs")
+CHECKPOINT = OUTPUTS / "checkpoint.pt"
 
 
 def join_group():
@@ -78,11 +79,25 @@ def evaluate(model, data):
         return (model(images).argmax(1) == digits).float().mean().item()
 
 
-def save(model, path):
-    """Writes the weights under another name first, so that the path never holds half a checkpoint."""
-    unfinished = path.with_suffix(".part")
-    torch.save(model.state_dict(), unfinished)
-    unfinished.rename(path)
+def save(epoch, network, optimizer):
+    """Writes the checkpoint under another name first, so that its path never holds half of one."""
+    OUTPUTS.mkdir(exist_ok=True)
+    unfinished = CHECKPOINT.with_suffix(".part")
+    torch.save({"epoch": epoch, "network": network.state_dict(), "optimizer": optimizer.state_dict()}, unfinished)
+    unfinished.rename(CHECKPOINT)
+
+
+def resume(network, optimizer):
+    """Takes up the checkpoint of the attempt before; returns its epoch, 0 at a new start.
+
+    Every rank finds the one that rank 0 wrote.
+    """
+    if not os.environ.get("FOOTPLATE_RESUME") or not CHECKPOINT.exists():
+        return 0
+    state = torch.load(CHECKPOINT, weights_only=True)
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["epoch"]
 
 
 @record  # torchrun learns the exception of a rank that fails, and the job's message names it
@@ -102,11 +117,14 @@ def main():
     sampler = DistributedSampler(train, seed=SEED)
     batches = DataLoader(train, batch_size=args.batch_size, sampler=sampler)
     network = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+    optimizer = torch.optim.SGD(network.parameters(), lr=args.learning_rate, momentum=0.9)
+    done = resume(network, optimizer)
+    if done:
+        print(f"rank {rank} goes on after epoch {done}", flush=True)
     model = DistributedDataParallel(network)
-    optimizer = torch.optim.SGD(model.parameters(), lr=args.learning_rate, momentum=0.9)
 
     run = Run.get_context()
-    for epoch in range(1, args.epochs + 1):
+    for epoch in range(done + 1, args.epochs + 1):
         sampler.set_epoch(epoch)  # another shuffle in every epoch
         loss = train_epoch(model, batches, optimizer)
         if rank == 0:
@@ -114,8 +132,7 @@ def main():
             run.log("loss", loss, step=epoch)
             run.log("accuracy", accuracy, step=epoch)
             print(f"epoch {epoch}/{args.epochs}  loss {loss:.4f}  accuracy {accuracy:.4f}", flush=True)
-            OUTPUTS.mkdir(exist_ok=True)
-            save(network, OUTPUTS / "checkpoint.pt")
+            save(epoch, network, optimizer)
 
     ranks = [torch.zeros(1, dtype=torch.int64) for _ in range(world_size)]
     dist.all_gather(ranks, torch.tensor([rank]))
@@ -127,7 +144,7 @@ def main():
             "ranks": [int(each) for each in ranks],
             "images_per_epoch": int(images),
             "epochs": args.epochs,
-            "accuracy": accuracy,
+            "accuracy": evaluate(network, validation),
         }
         (OUTPUTS / "report.json").write_text(json.dumps(report, indent=2) + "\n")
         print("wrote outputs/checkpoint.pt and outputs/report.json", flush=True)

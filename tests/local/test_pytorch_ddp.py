@@ -100,6 +100,27 @@ def test_a_rank_that_raises_is_the_cause_and_the_other_is_stopped(cluster: Local
     assert (cluster.run_dir(name) / "outputs/checkpoint.pt").exists()
 
 
+def test_the_next_attempt_goes_on_from_the_checkpoint(cluster: LocalCluster) -> None:
+    """A rank is killed in the third epoch: what rank 0 wrote after the second is where both go on."""
+    code = changed(
+        NAME,
+        "sampler.set_epoch",
+        "if epoch == 3 and rank == 1 and not os.environ.get('FOOTPLATE_RESUME'):\n    os.kill(os.getpid(), 9)",
+    )
+    name = start(cluster, code, nodes=2, processes=1, retry={"user": 1})
+    status = cluster.phase(name, "Completed", seconds=SECONDS)
+    run = cluster.run_dir(name)
+    first, second = status["attempts"]
+    assert (first["reason"], first["replica"]) == ("Signal", "worker-1"), cluster.report(name)
+    assert second["resumed"]["files"] == 1
+    for rank in (0, 1):
+        assert f"rank {rank} goes on after epoch 2" in log(run, f"worker-{rank}", 2)
+    before, after = history(run, "loss", attempt=1), history(run, "loss", attempt=2)
+    assert (len(before), len(after)) == (2, 3)
+    assert after[0] < before[-1] < before[0], "it learned on, it did not begin again"
+    assert outputs(run) == ["outputs/checkpoint.pt", "outputs/report.json"], "worker-1's copy is not its own output"
+
+
 def train_ended(pod: dict[str, Any]) -> datetime:
     train = next(c for c in pod["status"]["containerStatuses"] if c["name"] == "train")
     return datetime.fromisoformat(train["state"]["terminated"]["finishedAt"])
