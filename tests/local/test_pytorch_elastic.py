@@ -72,6 +72,35 @@ def test_a_killed_worker_comes_back_and_training_goes_on_all_the_time(cluster: L
     assert json.loads((run / "manifest.json").read_text())["complete"] is True
 
 
+FAILS = """
+import torch.distributed as dist
+dist.init_process_group("gloo")
+print("rank", dist.get_rank(), "of", dist.get_world_size(), flush=True)
+if dist.get_rank() == 1:
+    raise ValueError("image 17 is upside down")
+dist.barrier()
+"""
+
+
+def test_a_program_that_fails_is_tried_again_by_torchrun_and_is_then_the_cause(cluster: LocalCluster) -> None:
+    """It has no @record: its traceback is read from stderr."""
+    name = cluster.start(
+        FAILS,
+        image=None,
+        environment={"name": NAME},
+        nodes=2,
+        distribution={"pytorch": {"minNodes": 1}},
+        retry={"infrastructure": 0},
+    )
+    status = cluster.phase(name, "Failed", seconds=SECONDS)
+    assert status["reason"] == "UserError"
+    first_line = status["message"].splitlines()[0]
+    assert first_line == "worker-1 exited with code 1: ValueError: image 17 is upside down", cluster.report(name)
+    assert len(status["attempts"]) == 1
+    assert "lost" not in status["attempts"][0]
+    assert log(cluster.run_dir(name), "worker-1").count("rank 1 of 2") >= 2, "torchrun has tried it again"
+
+
 def check_learning(run: Path) -> None:
     """One course of epochs by three, two and three ranks again, whose loss falls."""
     told = report(run)

@@ -66,8 +66,8 @@ class Attempt(Schema):
     """The exit code of the replica that decided the attempt; 128 + n if signal n ended it."""
     replica: Annotated[str, Field(max_length=63)] | None = None
     """The replica that decided the attempt, e.g. worker-1."""
-    lost: Annotated[tuple[LostReplica, ...], Field(max_length=1000)] = ()
-    """The replicas that the attempt went on without, for a while or to its end: minNodes makes a job elastic."""
+    lost: Annotated[tuple[LostReplica, ...], Field(max_length=1000)] | None = None
+    """The replicas that an elastic attempt (minNodes) went on without, for a while or to its end; absent without any."""
 
 
 class ReplicaCounts(Schema):

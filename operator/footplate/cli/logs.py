@@ -49,7 +49,7 @@ class Console:
 
 def consoles(namespace: str, job: TrainingJob, attempt: int, replica: Replica) -> Sequence[Console]:
     """One for each pod that the replica had in the attempt, the oldest first: elastic jobs replace lost ones."""
-    lost = [e for a in job.status.attempts if a.number == attempt for e in a.lost if e.replica == str(replica)]
+    lost = [e for a in job.status.attempts if a.number == attempt for e in a.lost or () if e.replica == str(replica)]
     starts = lost[0].times + lost[0].replaced if lost else 1
     names = [Console(namespace, job.metadata.name, attempt, replica, number) for number in range(starts)]
     return [replace(c, before=lost[0].pod_uid) if lost and c.replacement == lost[0].times else c for c in names]

@@ -206,11 +206,13 @@ def _running(scene: Scene) -> Plan:
     if ended:
         message += f", {ended} succeeded"
     fewer = losses.why_fewer(scene)
-    reason = "RunningWithFewer" if fewer else "AllReplicasRunning"
     editor = scene.editor()
-    message += f"; {fewer}" if fewer else _resumed_sentence(editor.build().attempts, scene.attempt)
-    editor.phase(Phase.RUNNING, reason, message)
-    editor.condition(RUNNING, True, reason)
+    if fewer:
+        editor.phase(Phase.RUNNING, "RunningWithFewer", f"{message}; {fewer}")
+    else:
+        message += _resumed_sentence(editor.build().attempts, scene.attempt)
+        editor.phase(Phase.RUNNING, "AllReplicasRunning", message)
+    editor.condition(RUNNING, True, "RunningWithFewer" if fewer else "AllReplicasRunning")
     silent = _watch_progress(scene, editor)
     after = soonest(
         deadline.timeout_in(scene.job, scene.now), scene.context.poll_seconds, silent, stuck_check(scene.leaving)

@@ -101,7 +101,7 @@ class Scene:
     @property
     def lost(self) -> Mapping[str, LostReplica]:
         """By replica, what is on record of its latest loss in this attempt."""
-        return {entry.replica: entry for entry in self.record.lost} if self.record else {}
+        return {entry.replica: entry for entry in self.record.lost or ()} if self.record else {}
 
     def replicas(self) -> Sequence[Replica]:
         roles = self.framework.roles(self.job.spec)
@@ -219,5 +219,5 @@ def expected_pods(job: TrainingJob) -> Sequence[str]:
     if record.start_time is None or record.end_time is not None:
         return ()
     replicas = [Replica(role, index) for role, counts in status.replicas.items() for index in range(counts.desired)]
-    absent = {entry.replica for entry in record.lost if entry.replacement_uid is None}
+    absent = {entry.replica for entry in record.lost or () if entry.replacement_uid is None}
     return [pod_name(job.metadata.name, record.number, r) for r in replicas if str(r) not in absent]

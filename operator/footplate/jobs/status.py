@@ -143,7 +143,7 @@ class StatusEditor:
         return self if known == entries else self._change_attempt(number, lost=known)
 
     def _lost(self, number: int) -> tuple[LostReplica, ...]:
-        return next((a.lost for a in self._status.attempts if a.number == number), ())
+        return next((a.lost or () for a in self._status.attempts if a.number == number), ())
 
     def close_attempt(self, number: int, reason: str, failure: Diagnosis | None = None) -> StatusEditor:
         changes: dict[str, object] = {"end_time": self._now, "reason": reason}

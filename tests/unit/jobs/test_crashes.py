@@ -153,7 +153,7 @@ class Model:
         record = next((a for a in self.job.status.attempts if a.number == pod.attempt), None)
         if record is None or record.start_time is None:
             return False
-        return not pod.replacement or pod.view().uid in {entry.replacement_uid for entry in record.lost}
+        return not pod.replacement or pod.view().uid in {entry.replacement_uid for entry in record.lost or ()}
 
     def kubelet(self) -> None:
         """One pod takes one step."""
@@ -223,7 +223,7 @@ def test_an_elastic_job_loses_workers_and_operators(seed: int) -> None:
     check(model)
     status = model.job.status
     assert status.phase == Phase.COMPLETED, status.message
-    losses = [entry for attempt in status.attempts for entry in attempt.lost]
+    losses = [entry for attempt in status.attempts for entry in attempt.lost or ()]
     ends = [attempt.reason for attempt in status.attempts[:-1]]
     charged = sum(entry.times for entry in losses if entry.replaced) + len(ends)
     given_up = sum(entry.times - 1 for entry in losses if not entry.replaced)

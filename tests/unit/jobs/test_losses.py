@@ -56,7 +56,7 @@ def lost(job: TrainingJob, *pods: PodView, time: float = 30, **observed: Any) ->
 
 
 def entry(job: TrainingJob) -> LostReplica:
-    (found,) = job.status.attempts[-1].lost
+    (found,) = job.status.attempts[-1].lost or ()
     return found
 
 
