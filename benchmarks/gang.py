@@ -83,7 +83,7 @@ def gang(cluster: Cluster, size: int) -> float:
     code = {"metadata": {"name": f"{name}-code"}, "data": {"train.py": PROGRAM.read_text()}}
     cluster.call("POST", f"{CORE}/configmaps", {"apiVersion": "v1", "kind": "ConfigMap", **code})
     before = cluster.processor_time()
-    with Watch(cluster, name) as watch:
+    with Watch(cluster, name, size) as watch:
         began = time.time()
         cluster.call("POST", JOBS, job(name, size))
         status = cluster.ended(name)
@@ -160,7 +160,8 @@ class Cluster:
 class Watch:
     """Notes when the pods of a job come and when their programs' containers run; used with ``with``."""
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
+    def __init__(self, cluster: Cluster, name: str, size: int) -> None:
+        self._size = size
         self.created: list[float] = []
         self.running: list[float] = []
         self._connection, headers = cluster.connect(PATIENCE)
@@ -174,23 +175,20 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._connection.sock is not None
-        self._connection.sock.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
+        self._thread.join(10)
         self._connection.close()
 
     def _read(self) -> None:
         known: set[str] = set()
-        with contextlib.suppress(OSError, http.client.HTTPException):  # the connection is shut down in the end
-            for line in self._response:
-                pod = json.loads(line)["object"]
-                name, states = pod["metadata"]["name"], (pod.get("status") or {}).get("containerStatuses") or []
-                if name not in known:
-                    known.add(name)
-                    self.created.append(time.time())
-                if f"{name} runs" not in known and any("running" in state["state"] for state in states):
-                    known.add(f"{name} runs")
-                    self.running.append(time.time())
+        while len(self.running) < self._size:
+            pod = json.loads(self._response.readline())["object"]
+            name, states = pod["metadata"]["name"], (pod.get("status") or {}).get("containerStatuses") or []
+            if name not in known:
+                known.add(name)
+                self.created.append(time.time())
+            if f"{name} runs" not in known and any("running" in state["state"] for state in states):
+                known.add(f"{name} runs")
+                self.running.append(time.time())
 
 
 @contextlib.contextmanager
