@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from footplate_runtime import contract
 
@@ -18,22 +17,15 @@ class InvalidOrders(Exception):
     """The environment or launch.json cannot be used; one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where this process stands: one replica of one attempt of a job."""
 
     root: Path
     attempt: int
-    role: str
-    index: int
+    replica: str  # <role>-<index>
     termination_log: Path
     replacement: int = 0  # so many pods of this replica were lost in this attempt before
     resume: bool = False  # the outputs of earlier attempts belong in place before the program starts
-
-    @property
-    def replica(self) -> str:
-        """``<role>-<index>``."""
-        return f"{self.role}-{self.index}"
 
     @property
     def log_name(self) -> str:
@@ -46,24 +38,21 @@ class Place:
         return cls(
             root=Path(env.get(contract.ENV_ROOT) or contract.DEFAULT_ROOT),
             attempt=_number(env, contract.ENV_ATTEMPT, least=1),
-            role=_text(env, contract.ENV_ROLE),
-            index=_number(env, contract.ENV_INDEX, least=0),
+            replica=f"{_text(env, contract.ENV_ROLE)}-{_number(env, contract.ENV_INDEX, least=0)}",
             termination_log=Path(env.get(contract.ENV_TERMINATION_LOG) or contract.DEFAULT_TERMINATION_LOG),
             replacement=_number(env, contract.ENV_REPLACEMENT, least=1) if contract.ENV_REPLACEMENT in env else 0,
             resume=env.get(contract.ENV_RESUME) == "1",
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """One input of the job, to be found at ``inputs/<name>``."""
 
     name: str
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(NamedTuple):
     """The parts of launch.json that fetch and the agent use."""
 
     job: Mapping[str, Any]

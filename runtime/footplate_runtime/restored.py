@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from footplate_runtime import contract
 from footplate_runtime.files import Stamp, compact_json, write_atomically
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(NamedTuple):
     """One file: ``key`` is its object's in the run, ``path`` its own below outputs/, written as a key."""
 
     path: str
@@ -27,7 +26,7 @@ class Restored:
 
 def write_restored(root: Path, files: Iterable[Restored]) -> None:
     """Leave the list for the agent. Raises ``OSError``."""
-    write_atomically(root / contract.RESTORED, b"".join(compact_json(asdict(file)) + b"\n" for file in files))
+    write_atomically(root / contract.RESTORED, b"".join(compact_json(file._asdict()) + b"\n" for file in files))
 
 
 def parse_restored(data: bytes) -> Iterator[Restored]:

@@ -9,9 +9,8 @@ the manifest.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from footplate_runtime import contract
 from footplate_runtime.agent import record
@@ -38,8 +37,7 @@ _REPORT_BYTES = 64 << 20  # more of another container's report is not read
 _ROUND_SECONDS = 5.0  # of the drain, before it looks at the tree again
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What the agent takes from the outside: clocks in seconds, chance in [0, 1), and where its log goes."""
 
     monotonic: Callable[[], float]
@@ -48,11 +46,10 @@ class Surroundings:
     log: Callable[[str], None]
 
 
-@dataclass(slots=True)
-class _Outputs:
+class _Outputs(NamedTuple):
     """What the last scan of the outputs found."""
 
-    pending: list[Item] = field(default_factory=list)
+    pending: Sequence[Item] = ()
     stored_files: int = 0
     stored_bytes: int = 0
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +17,7 @@ from footplate_runtime.files import Stamp
 _COMPACT_BYTES = 4 << 20  # a journal below this is not worth rewriting
 
 
-@dataclass(frozen=True, slots=True)
-class Uploaded:
+class Uploaded(NamedTuple):
     """A whole object: the stamp of the file it was read from and the sha256 of its bytes."""
 
     stamp: Stamp
@@ -34,8 +32,7 @@ class Part(NamedTuple):
     level: int
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(NamedTuple):
     """A growing file: the inode its segments were read from, and the segments."""
 
     inode: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from footplate_runtime.files import compact_json
 from footplate_runtime.store import NotFound, Store
@@ -12,8 +12,7 @@ from footplate_runtime.store import NotFound, Store
 MISSING_LISTED = 1000  # an incomplete manifest names so many at most
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFile:
+class OutputFile(NamedTuple):
     """One output: path relative to the manifest's folder, size in bytes, hex sha256."""
 
     path: str
@@ -21,8 +20,7 @@ class OutputFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """What an attempt has put into the store, and what it could not."""
 
     attempt: int

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from footplate_runtime.agent.clock import rfc3339
@@ -20,16 +19,18 @@ _MAX_LINE = 16 << 20  # a longer line is skipped rather than held
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-@dataclass(slots=True)
 class Scalar:
     """What is known of one scalar. ``value`` as in the file: a number, or the name of a number that is not finite."""
 
-    value: float | str
-    step: int | None
-    time: str
-    count: int = 0
-    least: float | None = None  # of the finite values
-    most: float | None = None
+    __slots__ = ("count", "least", "most", "step", "time", "value")
+
+    def __init__(self, value: float | str, step: int | None, time: str) -> None:
+        self.value = value
+        self.step = step
+        self.time = time
+        self.count = 0
+        self.least: float | None = None  # of the finite values
+        self.most: float | None = None
 
     def report(self) -> dict[str, Any]:
         """The latest value as in the agent's reports."""

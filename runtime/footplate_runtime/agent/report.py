@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from footplate_runtime.contract import TERMINATION_LOG_LIMIT
 from footplate_runtime.files import compact_json, cut
@@ -15,8 +14,7 @@ _NAME_BYTES = 120
 Phase = Literal["Running", "Draining", "Done"]
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """The agent's state at one moment; sizes in bytes, ``oldest_pending`` in seconds since the file was written."""
 
     phase: Phase
@@ -70,8 +68,7 @@ class Status:
         return ("\n".join(lines) + "\n").encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """How an agent ended: the manifest's counts, and what is missing if anything is."""
 
     files: int

@@ -6,7 +6,7 @@ row they become one of the next level: a file in n steps has about 32·log32(n) 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from footplate_runtime.agent.journal import Growth, Part
 from footplate_runtime.files import Stamp
@@ -15,8 +15,7 @@ MERGE = 32
 MAX_SEGMENT = 32 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Put one segment (or none), then drop others; ``after`` is what holds then."""
 
     put: Part | None

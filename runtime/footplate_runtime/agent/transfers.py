@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from footplate_runtime.store.base import SINGLE_PUT_BYTES
 
@@ -19,8 +19,7 @@ BUDGET = 64 << 20
 _MAX_LARGE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """Work for a thread: ``run`` is called there and ``done`` with its result or its error in the owner's thread.
 
     ``memory``: bytes that ``run`` may hold.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from stat import S_ISREG
+from typing import NamedTuple
 
 from footplate_runtime import contract
 from footplate_runtime.agent.scan import Scan, matcher
@@ -17,8 +17,7 @@ from footplate_runtime.store import key_of_path
 MANIFEST = "manifest.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """What one look at the tree found, and the folders that could not be read."""
 
     items: tuple[Item, ...]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from footplate_runtime.fetch.errors import Refused, Unreachable
@@ -20,8 +20,7 @@ _READ_TIMEOUT = 60.0
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}  # RFC 9110: states of a server, not of what was asked for
 
 
-@dataclass(frozen=True, slots=True)
-class Downloaded:
+class Downloaded(NamedTuple):
     """A file on disk: bytes, hex sha256, and the etag of where it came from."""
 
     size: int
@@ -29,8 +28,7 @@ class Downloaded:
     etag: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Downloads:
+class Downloads(NamedTuple):
     """How files are got: which stores, how to try again."""
 
     endpoint: str | None

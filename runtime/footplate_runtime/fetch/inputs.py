@@ -6,8 +6,8 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from footplate_runtime.fetch.download import Downloads, local_path
@@ -18,8 +18,7 @@ from footplate_runtime.orders import Input
 from footplate_runtime.store import Entry, NotFound, Store, StoreError, split_uri, without_password
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(NamedTuple):
     """What an input turned out to be, for the record. ``etag`` of a folder is a digest of those of its files."""
 
     name: str

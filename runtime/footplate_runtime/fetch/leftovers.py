@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from footplate_runtime import contract
 from footplate_runtime.fetch.retry import Retry
@@ -21,8 +21,7 @@ from footplate_runtime.store import Entry, NotFound, Store, path_of_key
 MANIFEST = "manifest.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """The last manifest of a replica: sha256 by key of the run, and when it was written."""
 
     files: Mapping[str, str]
@@ -30,8 +29,7 @@ class Manifest:
     written: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(NamedTuple):
     """An object to bring back: its path below outputs/ as a key, and its sha256 where a manifest knows it."""
 
     path: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from footplate_runtime.contract import TERMINATION_LOG_LIMIT
@@ -22,7 +21,7 @@ def success(revision: str | None, inputs: list[Fetched], resumed: Resumed | None
         "version": 1,
         "source": {"revision": revision},
         "resumed": resumed.report() if resumed is not None else None,
-        "inputs": [asdict(i) for i in inputs],
+        "inputs": [i._asdict() for i in inputs],
     }
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from footplate_runtime import contract
 from footplate_runtime.fetch.download import Downloads
@@ -23,8 +22,7 @@ from footplate_runtime.restored import Restored
 from footplate_runtime.store import NotFound, Store, StoreError, path_of_key
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(NamedTuple):
     """What was brought back, and the keys of what is not in the store as its manifest says."""
 
     files: tuple[Restored, ...]

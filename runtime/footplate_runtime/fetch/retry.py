@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from footplate_runtime.fetch.errors import Unreachable
 from footplate_runtime.store import StoreUnavailable
@@ -15,8 +14,7 @@ PATIENCE_SECONDS = 120.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """How to try again: clock and sleep in seconds, chance in [0, 1), a line for the log."""
 
     monotonic: Callable[[], float]

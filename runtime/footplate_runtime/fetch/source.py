@@ -6,9 +6,8 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from footplate_runtime import contract
 from footplate_runtime.fetch.download import Downloads
@@ -20,8 +19,7 @@ Pin = Callable[[str], str]
 ReadPin = Callable[[], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Fetching:
+class Fetching(NamedTuple):
     """What getting the source needs: the tree's root, an empty folder for drafts, downloads, and the run's agreement.
 
     ``pinned`` gives the revision that the run has agreed on, or None; ``pin`` proposes one and returns the agreed one.

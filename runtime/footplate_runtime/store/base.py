@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 BLOCK = 1 << 20  # bytes read and yielded at once; more than a part would defeat the back-pressure of uploads
 SINGLE_PUT_BYTES = 16 << 20  # up to here a stream goes up as one request from memory; beyond, in parts
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What the store acknowledged: bytes, hex sha256 of them, and the object's etag where the store has one."""
 
     size: int
@@ -21,8 +19,7 @@ class Receipt:
     etag: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One object as listed: ``key`` relative to the store, ``size`` in bytes."""
 
     key: str

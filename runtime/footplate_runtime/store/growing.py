@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from footplate_runtime.store.base import Store
 from footplate_runtime.store.errors import NotFound
@@ -17,8 +17,7 @@ from footplate_runtime.store.errors import NotFound
 _NAME = re.compile(r"(?P<key>.+)\.(?P<start>\d{15})-(?P<end>\d{15})", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Segment:
+class Segment(NamedTuple):
     """The bytes [start, end) of a growing file."""
 
     start: int
