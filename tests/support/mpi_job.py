@@ -36,7 +36,7 @@ def loopback_network() -> str:
 
 
 class MpiJob:
-    """Workers that share keys and a hosts file; ``bin_folder`` is where mpirun is."""
+    """Workers that share keys and a hosts file; `bin_folder` is where mpirun is, `user` a number without a name."""
 
     def __init__(
         self,
@@ -47,12 +47,14 @@ class MpiJob:
         *,
         port: int,
         bin_folder: Path | None = None,
+        user: int | None = None,
         environment: Mapping[str, str] = {},
         **distribution: Any,
     ) -> None:
         self.nodes = nodes
         self._network = loopback_network()
         self._bin_folder = bin_folder
+        self._user = user
         self._environment = dict(environment)
         self._distribution = {
             "framework": "mpi",
@@ -107,6 +109,8 @@ class MpiJob:
                 **self._environment,
             }
             prefix = ["unshare", "--uts", "sh", "-c", 'hostname "$0"; exec "$@"', f"worker-{index}"]
+            if self._user is not None:
+                prefix += ["unshare", "--user", f"--map-user={self._user}", f"--map-group={self._user}"]
             self.processes[index] = self.trees[index].start(env=environment, prefix=prefix, **popen)
 
     def finish(self, index: int) -> Ended:

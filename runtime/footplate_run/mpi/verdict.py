@@ -79,8 +79,10 @@ class Verdict:
         A worker that is gone takes its daemon along, a daemon its ranks, and these their peers. Of the ranks it is the
         first; of those that failed at about the same time one that crashed, rather than one that may have missed it.
         """
-        if self._worker is not None or self._daemon is not None:
-            return self._worker or self._daemon
+        if self._worker is not None:
+            return self._worker
+        if self._daemon is not None and not self._crashed_on(self._daemon.replica):
+            return self._daemon
         if self._ends:
             first = min(when for when, _, _ in self._ends)
             together = [end for end in self._ends if end[0] - first <= TOGETHER_SECONDS]
@@ -88,6 +90,10 @@ class Verdict:
         if status == 0 and self._running:
             return _left_running(sorted(self._running), self.ranks)
         return None
+
+    def _crashed_on(self, replica: "str | None") -> bool:
+        """A rank there was killed: its daemon may only have ended with the same code, 137."""
+        return any(doubt == 0 and blame.replica == replica for _, doubt, blame in self._ends)
 
 
 def _left_running(ranks: "Sequence[int]", replicas: "dict[int, str]") -> Blame:
