@@ -68,12 +68,16 @@ time.sleep(60)
 """
     name = local_cluster.start(code)
     local_cluster.phase(name, "Running")
+    saved = local_cluster.run_dir(name) / "outputs/attempt-1"
+    local_cluster.wait("the first attempt's file is in the store", saved.exists)
     local_cluster.patch(name, suspend=True)
     local_cluster.phase(name, "Suspended")
 
     local_cluster.patch(name, suspend=False)
     wanted = "1 of 1 replica running; resumed with 1 file (1.0 kB) of attempt 1"
-    status = local_cluster.wait("the message", lambda: (s := local_cluster.status(name))["message"] == wanted and s)
+    status = local_cluster.wait(
+        f"the message {wanted!r}", lambda: (s := local_cluster.status(name))["message"] == wanted and s
+    )
 
     assert status["attempts"][1]["resumed"] == {"files": 1, "bytes": 1000, "damaged": 0}
     described = local_cluster.kubectl("describe", "tj", name).stdout
@@ -82,3 +86,33 @@ time.sleep(60)
     local_cluster.patch(name, cancel=True)
     local_cluster.phase(name, "Canceled")
     assert log(local_cluster.run_dir(name), "worker-0", 2) == "found ['attempt-1']\n"
+
+
+def test_a_pod_that_was_removed_by_force_is_lost_and_the_job_goes_on(local_cluster: LocalCluster) -> None:
+    """Nobody asked for it to go on, and no retry of the user's is spent."""
+    code = """
+import os, time
+from pathlib import Path
+
+checkpoint = Path("outputs/checkpoint.txt")
+if os.environ.get("FOOTPLATE_RESUME"):
+    print("found", checkpoint.read_text(), flush=True)
+else:
+    checkpoint.write_text("epoch 1")
+    while True:
+        time.sleep(1)
+"""
+    name = local_cluster.start(code)
+    local_cluster.phase(name, "Running")
+    run = local_cluster.run_dir(name)
+    local_cluster.wait("the checkpoint is in the store", (run / "outputs/checkpoint.txt").exists)
+
+    forced = local_cluster.kubectl("delete", "pod", f"{name}-1-worker-0", "--force", "--grace-period=0")
+    assert forced.returncode == 0, forced.stderr
+
+    status = local_cluster.phase(name, "Completed")
+    assert [a["reason"] for a in status["attempts"]] == ["NodeLost", "Completed"]
+    assert status["retries"] == {"user": 0, "infrastructure": 1}
+    assert log(run, "worker-0", 2) == "found epoch 1\n"
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert [entry["path"] for entry in manifest["files"]] == ["outputs/checkpoint.txt"]
