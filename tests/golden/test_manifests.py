@@ -64,7 +64,12 @@ def build() -> list[Any]:
     environment = Environment.model_validate(
         {
             "metadata": {"name": "digits", "namespace": "default", "uid": "e-1"},
-            "spec": {"pip": ["numpy", "scikit-learn"], "python": "3.11", "variables": {"A": "b"}},
+            "spec": {
+                "pip": ["numpy", "scikit-learn"],
+                "buildRequirements": ["wheel"],
+                "python": "3.11",
+                "variables": {"A": "b"},
+            },
         }
     )
     builder = Builder("footplate/builder:test", ["build"], {"CACHE": "/cache"})
