@@ -13,7 +13,7 @@ from local_cluster import CORE, LocalCluster
 
 PROGRAM = Path(__file__).parents[3] / "benchmarks" / "programs" / "allreduce.py"
 SECONDS = 180.0  # what takes 10 to 15 on two free cores
-WRITES = 10  # of the API server for each worker: its pod, its binding, and the states it goes through
+WRITES = 12  # of the API server for each worker: its pod, its binding, the states it goes through, its deletion
 
 
 @pytest.mark.parametrize("workers", [16, 64])
