@@ -67,7 +67,7 @@ class Attempt(Schema):
     replica: Annotated[str, Field(max_length=63)] | None = None
     """The replica that decided the attempt, e.g. worker-1."""
     lost: Annotated[tuple[LostReplica, ...], Field(max_length=1000)] | None = None
-    """The replicas that an elastic attempt (minNodes) went on without, for a while or to its end; absent without any."""
+    """The replicas that an elastic attempt (minNodes) lost and went on without, for a while or to its end."""
 
 
 class ReplicaCounts(Schema):

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from footplate.jobs.blame import failed_before
-from footplate.jobs.diagnosis import ended_well, succeeded
+from footplate.jobs.diagnosis import asked_to_end, ended_well, succeeded
 from footplate.jobs.naming import Replica
 from footplate.jobs.observe import PodView
 from footplate.jobs.scene import Scene
+
+LEFT_BEHIND_SECONDS = 15.0
 
 
 def decides(scene: Scene, replica: Replica) -> bool:
@@ -20,9 +22,29 @@ def decides(scene: Scene, replica: Replica) -> bool:
 
 
 def deciding(scene: Scene) -> Sequence[PodView]:
-    """In an elastic attempt those that take part: a replacement that never starts is not needed."""
+    """In an elastic attempt those that take part."""
     pods = [p for p in scene.pods if decides(scene, p.replica)]
-    return [p for p in pods if p.train.started_at is not None] if scene.elastic else pods
+    return [p for p in pods if _takes_part(scene, p)] if scene.elastic else pods
+
+
+def _takes_part(scene: Scene, pod: PodView) -> bool:
+    """Its program has started, and worker 0 has not left it behind.
+
+    torchrun on worker 0 waits for all nodes of its group and ends the rendezvous. One that still runs a while after
+    that was about to join, and now waits for ever.
+    """
+    if pod.train.started_at is None:
+        return False
+    left = left_behind_in(scene)
+    return left is None or left > 0 or (pod.train.terminated and not asked_to_end(pod))
+
+
+def left_behind_in(scene: Scene) -> float | None:
+    """Seconds until who still runs in an elastic attempt counts as left behind; None while worker 0 is not done."""
+    primary = scene.primary
+    if not scene.elastic or primary is None or not ended_well(primary) or primary.train.finished_at is None:
+        return None
+    return LEFT_BEHIND_SECONDS - (scene.now - primary.train.finished_at).total_seconds()
 
 
 def decided_at(scene: Scene) -> datetime | None:

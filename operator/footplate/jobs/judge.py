@@ -10,7 +10,7 @@ from footplate.api.phases import Phase
 from footplate.api.training_job_status import Attempt, RetryCounts
 from footplate.jobs import deadline, losses, restart
 from footplate.jobs.blame import first_failure
-from footplate.jobs.deciding import accountable, all_stored, decided_at, serving
+from footplate.jobs.deciding import accountable, all_stored, decided_at, left_behind_in, serving
 from footplate.jobs.diagnosis import Cause, Diagnosis
 from footplate.jobs.naming import pod_name
 from footplate.jobs.observe import PodView
@@ -215,7 +215,11 @@ def _running(scene: Scene) -> Plan:
     editor.condition(RUNNING, True, "RunningWithFewer" if fewer else "AllReplicasRunning")
     silent = _watch_progress(scene, editor)
     after = soonest(
-        deadline.timeout_in(scene.job, scene.now), scene.context.poll_seconds, silent, stuck_check(scene.leaving)
+        deadline.timeout_in(scene.job, scene.now),
+        scene.context.poll_seconds,
+        silent,
+        stuck_check(scene.leaving),
+        left_behind_in(scene),
     )
     make = children(scene, scene.attempt, losses.to_make(scene))
     return Plan(editor.build(), create=make, delete=losses.to_delete(scene), after=after)

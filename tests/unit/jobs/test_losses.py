@@ -293,6 +293,26 @@ def test_a_worker_lost_when_others_are_done_is_not_replaced() -> None:
     assert step.status.phase == Phase.COMPLETED
 
 
+def test_a_worker_that_came_too_late_to_join_is_stopped_soon_after_worker_0_is_done() -> None:
+    job = elastic()
+    done = [succeeded_pod(0, train=ended(0, end=50)), succeeded_pod(1, train=ended(0, end=50))]
+    step = look(job, *done, make_pod(2), time=55)
+    assert (step.status.phase, step.delete) == (Phase.RUNNING, ())
+    assert step.after == 10
+    step = look(job, *done, make_pod(2), time=65)
+    assert (step.status.phase, [d.name for d in step.delete]) == (Phase.FINALIZING, ["digits-1-worker-2"])
+    stopped = make_pod(2, phase="Failed", train=ended(143, end=66), agent=DONE, deleted=665, grace=600)
+    step = look(after(job, step), *done, gone=[stopped], time=67)
+    assert step.status.phase == Phase.COMPLETED
+    assert not step.status.attempts[0].lost
+
+
+def test_a_worker_that_fails_after_worker_0_is_done_fails_the_attempt() -> None:
+    done = [succeeded_pod(0, train=ended(0, end=50)), succeeded_pod(1, train=ended(0, end=50))]
+    step = look(elastic(), *done, failed_pod(2, 3, train=ended(3, end=51)), time=70)
+    assert (step.status.phase, step.status.reason) == (Phase.FAILED, "UserError")
+
+
 def test_it_has_not_completed_while_worker_0_is_not_done() -> None:
     job = elastic()
     step = look(job, make_pod(0), succeeded_pod(1), succeeded_pod(2), time=60)
