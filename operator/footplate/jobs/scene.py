@@ -115,17 +115,18 @@ class Scene:
 
     def started(self) -> datetime | None:
         """When all programs of the attempt ran; of an elastic one, when enough of them did."""
-        pods = [p for p in self.pods if p.train.started_at is not None]
-        starts = sorted(p.train.started_at for p in pods if p.train.started_at is not None)
+        times = {p.replica: p.train.started_at for p in self.pods if p.train.started_at is not None}
+        starts = sorted(times.values())
+        all_run = len(starts) == len(self.pods) and not self.missing()
         if not self.elastic:
-            return max(starts) if len(starts) == len(self.pods) and not self.missing() else None
+            return max(starts) if all_run else None
         if self.record is not None and self.record.start_time is not None:
             return self.record.start_time
-        if self.missing() or len(starts) < self.least or self.primary not in pods:
+        if self.missing() or len(starts) < self.least or self.first not in times:
             return None
-        if len(starts) < len(self.pods) and not self.settled:
+        if not all_run and not self.settled:
             return None  # in a moment all may run
-        return starts[self.least - 1]
+        return max(starts[self.least - 1], times[self.first])
 
     @property
     def settled(self) -> bool:

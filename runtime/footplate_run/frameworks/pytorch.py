@@ -69,7 +69,9 @@ class PyTorch(Framework):
 
     def launch(self, command: "Command", addresses: "Mapping[str, str]", environment: "Mapping[str, str]") -> Launch:
         _require_torch()
-        argv = [PYTHON, "-u", "-m", "torch.distributed.run"]
+        # The same, but it waits for worker 0 in a better way.
+        starter = "torch.distributed.run" if self.orders.index == 0 else "footplate_run.torchrun"
+        argv = [PYTHON, "-u", "-m", starter]
         if not command.python:
             argv.append("--no_python")
         # torchrun ends its workers on SIGTERM; killed outright it would leave them behind.

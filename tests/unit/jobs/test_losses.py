@@ -94,6 +94,9 @@ def test_a_killed_worker_is_replaced_while_the_others_go_on() -> None:
     assert made(step) == {}
     step = look(job, zero, one, gone=[stopped])
     assert (made(step), step.delete) == ({"digits-1-worker-2": "1"}, ())
+    (pod,) = (m for m in step.create if m["kind"] == "Pod")
+    for container in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):
+        assert {"name": "FOOTPLATE_RESUME", "value": "1"} in container["env"]
     assert look(job, zero, one, gone=[stopped]).status == job.status, "nothing is charged twice"
 
     fresh = pending_pod(2, replacement=1, created=33)
@@ -224,6 +227,13 @@ def test_it_runs_as_soon_as_enough_do_and_says_what_keeps_the_rest() -> None:
     assert look(job, make_pod(0), make_pod(1), late, time=500).status.phase == Phase.RUNNING, "the start is over"
     job = after(job, look(job, make_pod(0), make_pod(1), make_pod(2), time=501))
     assert (job.status.reason, job.status.attempts[0].start_time) == ("AllReplicasRunning", at(2))
+
+
+def test_it_has_not_run_before_worker_0_did() -> None:
+    job = make_job(**ddp(3, min_nodes=2))
+    job = after(job, plan(job, Observed(), CONTEXT, at(1)))
+    step = look(job, make_pod(0, train=running(80)), make_pod(1), make_pod(2), time=81)
+    assert step.status.start_time == step.status.attempts[0].start_time == at(80)
 
 
 def test_too_few_by_the_start_timeout_is_a_failure() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from footplate_run.frameworks.pytorch import (
 )
 from footplate_run.orders import Orders
 from footplate_run.program import Command
+from footplate_run.torchrun import answers, wait_for_worker_0
 
 MASTER = "worker-0.digits.default.svc"
 
@@ -65,7 +67,7 @@ def launch(
 def test_pytorch_static_on_two_nodes() -> None:
     made = launch(orders(index=1, nodes=2, processesPerNode=4, port=29400, backend="gloo"))
     assert made.argv == [
-        sys.executable, "-u", "-m", "torch.distributed.run", "train.py", "--lr", "1",
+        sys.executable, "-u", "-m", "footplate_run.torchrun", "train.py", "--lr", "1",
     ]  # fmt: skip
     assert made.variables == {
         "PET_NNODES": "2",
@@ -189,20 +191,35 @@ def fake_torch(tree: LaunchTree, text: str) -> dict[str, str]:
     return {"PYTHONPATH": str(tree.root / "site")}
 
 
-def test_launcher_waits_for_worker_0_in_the_hosts_file(tree: LaunchTree) -> None:
+def test_launcher_waits_for_worker_0_in_the_hosts_file_and_until_it_answers(tree: LaunchTree) -> None:
     env = fake_torch(tree, FAKE_TORCHRUN)
     hosts = tree.root / "hosts"
     tree.write("train.py", "")
-    tree.orders("train.py", ["-x"], distribution={**ONE_NODE, "nodes": 2})
-    process = tree.start(env={**env, "FOOTPLATE_HOSTS": str(hosts), "FOOTPLATE_INDEX": "1"})
-    temporary = tree.root / "hosts.tmp"
-    temporary.write_text(f"127.5.0.7 {MASTER}\n")
-    temporary.rename(hosts)
-    ended = tree.finish(process)
+    with socket.socket() as worker_0:
+        worker_0.bind(("127.5.0.7", 0))
+        port = worker_0.getsockname()[1]
+        tree.orders("train.py", ["-x"], distribution={**ONE_NODE, "nodes": 2, "port": port})
+        process = tree.start(env={**env, "FOOTPLATE_HOSTS": str(hosts), "FOOTPLATE_INDEX": "1"})
+        temporary = tree.root / "hosts.tmp"
+        temporary.write_text(f"127.5.0.7 {MASTER}\n")
+        temporary.rename(hosts)
+        time.sleep(1)
+        assert process.poll() is None, "nothing listens there yet"
+        worker_0.listen()
+        ended = tree.finish(process)
     argv, variables = json.loads(ended.out)
     assert argv == ["train.py", "-x"]
     assert variables["PET_MASTER_ADDR"] == variables["MASTER_ADDR"] == "127.5.0.7"
     assert variables["PET_NODE_RANK"] == "1"
+
+
+def test_who_has_waited_long_enough_leaves_the_rest_to_torchrun() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.5.0.8", 0))
+        wait_for_worker_0("127.5.0.8", silent.getsockname()[1], patience=0.1)
+        assert answers("127.5.0.8", silent.getsockname()[1]) is False
+        silent.listen()
+        assert answers("127.5.0.8", silent.getsockname()[1]) is True
 
 
 def test_launcher_gives_up_on_peers(tree: LaunchTree) -> None:
@@ -272,7 +289,14 @@ def test_how_torchrun_itself_ends(
     hosts.write_text(f"127.5.0.7 {MASTER}\n127.5.0.8 {MASTER.replace('-0', '-1')}\n")
     current_tree.write("train.py", "")
     current_tree.orders("train.py", distribution=distribution)
-    ended = current_tree.run(env={**env, "FOOTPLATE_HOSTS": str(hosts), "FOOTPLATE_INDEX": str(index)})
+    ended = current_tree.run(
+        env={
+            **env,
+            "FOOTPLATE_HOSTS": str(hosts),
+            "FOOTPLATE_INDEX": str(index),
+            "FOOTPLATE_PEERS_TIMEOUT_SECONDS": "0",
+        }
+    )
     assert (ended.status, ended.exit["signal"]) == (status, number)
     assert (ended.exit["error"], ended.exit["replica"]) == (told, replica)
     if status == 0:
