@@ -16,6 +16,7 @@ from footplate_runtime import contract
 from footplate_runtime.agent import record
 from footplate_runtime.agent.calls import Calls
 from footplate_runtime.agent.clock import rfc3339
+from footplate_runtime.agent.fence import Fence
 from footplate_runtime.agent.journal import Journal, Uploaded
 from footplate_runtime.agent.manifest import Manifest, OutputFile, digest, not_stored
 from footplate_runtime.agent.metrics_tail import MetricsTail
@@ -30,6 +31,7 @@ from footplate_runtime.files import compact_json, cut, write_termination_message
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.restored import parse_restored
 from footplate_runtime.store import Store, StoreError, StoreUnavailable, find_segments
+from footplate_runtime.turns import Turn
 
 TICK_SECONDS = 1.0
 _SCAN_SHARE = 20  # the pause between scans in lengths of a scan: at most 5 % of a core
@@ -67,6 +69,7 @@ class Agent:
             store, self._tree.root, self._journal, Transfers(), around.monotonic, around.random, around.log
         )
         self._calls = Calls(around.monotonic, around.random, self._sync.failed)
+        self._fence = Fence(store, self._tree.home, Turn.of(place), self._calls, around.monotonic, around.log)
         self._tail = MetricsTail(self._tree.root)
         self._quiet = Quiet()
         self._outputs = _Outputs()
@@ -79,6 +82,10 @@ class Agent:
     def tick(self) -> None:
         """One round while the program runs; quick, whatever the store does."""
         self._sync.settle()
+        self._fence.look()
+        if self._fence.closed is not None:
+            self._sync.offer(())
+            return
         if self._primary and self._record is None:
             self._calls.attempt("run.json", self._begin_record, self._record_begun)
         self._tail.read()
@@ -102,10 +109,14 @@ class Agent:
         self._phase = "Draining"
         while self._tail.read():
             pass
+        self._fence.look_now(often=False)
         missing, error = self._upload_all(deadline)
         if error is None:
             self._drop_segments(deadline)
-        result = self._conclude(missing, error, end)
+        if self._fence.closed is not None:
+            result = self._result(missing, self._fence.closed, None)
+        else:
+            result = self._conclude(missing, error, end)
         self._phase = "Done"
         self._publish()
         self._say(result)
@@ -173,6 +184,9 @@ class Agent:
         """Upload until the store has all there is; returns the keys that are missing and why, nothing and None at
         best."""
         while True:
+            self._fence.look_now()
+            if self._fence.closed is not None:
+                return (), self._fence.closed
             unreadable = self._look_at_outputs(final=True)
             growing = self._tree.growing()
             unreadable += growing.unreadable

@@ -44,6 +44,23 @@ class Calls:
 
         self._transfers.submit(Transfer(call, done))
 
+    def ask(self, call: Callable[[], T], then: Callable[[T], None]) -> None:
+        """Start ``call`` once; ``then`` is called with its result, unless the store fails."""
+
+        def done(outcome: object) -> None:
+            if isinstance(outcome, StoreError):
+                self._failed(outcome)
+            elif isinstance(outcome, Exception):
+                raise outcome
+            else:
+                then(cast(T, outcome))
+
+        self._transfers.submit(Transfer(call, done))
+
+    def settle(self) -> None:
+        """Take in what has been answered."""
+        self._transfers.settle()
+
     def wait(self, deadline: float) -> None:
         """Until no call runs, or the deadline."""
         while self._transfers.outstanding and self._monotonic() < deadline:

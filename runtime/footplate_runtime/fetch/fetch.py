@@ -64,7 +64,7 @@ def _resume(
 ) -> Resumed:
     """Put the outputs of earlier attempts in place, all at once."""
     draft, target = drafts / contract.OUTPUTS, place.root / contract.OUTPUTS
-    resumed = resume(place.replica, orders, draft, downloads, progress("outputs of earlier attempts"))
+    resumed = resume(place, orders, draft, downloads, progress("outputs of earlier attempts"))
     _clear(target)
     draft.replace(target)
     write_restored(place.root, resumed.files)

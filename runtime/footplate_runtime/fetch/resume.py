@@ -17,9 +17,10 @@ from footplate_runtime.fetch.leftovers import Leftover, home_of, leftovers, read
 from footplate_runtime.fetch.parallel import in_parallel
 from footplate_runtime.fetch.progress import Progress
 from footplate_runtime.files import Stamp
-from footplate_runtime.orders import Orders
+from footplate_runtime.orders import Orders, Place
 from footplate_runtime.restored import Restored
 from footplate_runtime.store import NotFound, Store, StoreError, path_of_key
+from footplate_runtime.turns import Turn, announce
 
 
 class Resumed(NamedTuple):
@@ -34,11 +35,15 @@ class Resumed(NamedTuple):
         return {"files": len(self.files), "bytes": size, "damaged": list(self.damaged)}
 
 
-def resume(replica: str, orders: Orders, target: Path, downloads: Downloads, progress: Progress) -> Resumed:
-    """Make the folder ``target`` with the outputs that earlier attempts left in the run. Raises ``ResumeFailed``."""
+def resume(place: Place, orders: Orders, target: Path, downloads: Downloads, progress: Progress) -> Resumed:
+    """Make the folder ``target`` with the outputs that earlier attempts left in the run. Raises ``ResumeFailed``.
+
+    Before that their agents are told to write no more, should any still be there.
+    """
     try:
         store = downloads.open_store(orders.run_uri)
-        return _Resuming(store, target, downloads, progress).run(replica, orders.primary)
+        downloads.retry(lambda: announce(store, home_of(place.replica, orders.primary), Turn.of(place)))
+        return _Resuming(store, target, downloads, progress).run(place.replica, orders.primary)
     except (Refused, Unreachable, StoreError) as error:
         raise ResumeFailed(f"The outputs of earlier attempts: {error}") from error
     except OSError as error:

@@ -127,7 +127,7 @@ def test_an_agent_that_starts_again_still_knows_what_was_restored(first: Replica
         agent.wait_for_log("Uploading")
         assert agent.stop() == 0
 
-    assert second.keys("ranks/worker-1/") == ["ranks/worker-1/manifest.json"]
+    assert second.keys("ranks/worker-1/") == ["ranks/worker-1/attempt.json", "ranks/worker-1/manifest.json"]
 
 
 def test_a_checkpoint_whose_upload_was_cut_comes_back_as_it_was_before(tmp_path: Path, s3_server: S3Server) -> None:
