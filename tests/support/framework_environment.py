@@ -76,9 +76,14 @@ def _ended(cluster: LocalCluster, name: str) -> dict[str, Any] | None:
 
 def is_cached(example: str) -> bool:
     """Whether this machine has built the example's Environment."""
+    return (folder_of(example) / COMPLETE).exists()
+
+
+def folder_of(example: str) -> Path:
+    """Where the example's Environment is, once it is built."""
     manifest = yaml.safe_load((EXAMPLES / example / "environment.yaml").read_text())
     content = content_hash(EnvironmentSpec.model_validate(manifest["spec"]))
-    return (CACHE / f"env-{content[:12]}" / COMPLETE).exists()
+    return CACHE / f"env-{content[:12]}"
 
 
 def skip_slow_builds(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
