@@ -157,6 +157,10 @@ KINDS = (
         ("chief-0", "worker-0", "ps-0", "evaluator-0"),
         trains=("chief-0",),
     ),
+    Kind("openmpi", {"nodes": 2, "distribution": {"mpi": {}}}, TWO, environment="mpi-mpi4py"),
+    Kind(
+        "mpich", {"nodes": 2, "distribution": {"mpi": {"implementation": "MPICH"}}}, TWO, environment="mpi-mpich"
+    ),
     Kind("pytorch", {"nodes": 2, "distribution": {"pytorch": {}}}, TWO, environment="pytorch-ddp"),
 )
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
