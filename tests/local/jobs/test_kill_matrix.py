@@ -137,13 +137,14 @@ pathlib.Path(f"outputs/total-{role}-{index}.txt").write_text(str(total))
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of job: what its spec has, and its replicas, the primary first. `trains` are those that reach epochs."""
+    """A kind of job: what its spec has, and its replicas, the primary first. `trains`, if not all, reach epochs."""
 
     name: str
     spec: dict[str, Any]
     replicas: tuple[str, ...]
     trains: tuple[str, ...] = ()
     environment: str = ""  # the example whose Environment it needs
+    spares: tuple[str, ...] = ()  # those that are replaced within the attempt
 
 
 TWO = ("worker-0", "worker-1")
@@ -158,10 +159,15 @@ KINDS = (
         trains=("chief-0",),
     ),
     Kind("openmpi", {"nodes": 2, "distribution": {"mpi": {}}}, TWO, environment="mpi-mpi4py"),
-    Kind(
-        "mpich", {"nodes": 2, "distribution": {"mpi": {"implementation": "MPICH"}}}, TWO, environment="mpi-mpich"
-    ),
+    Kind("mpich", {"nodes": 2, "distribution": {"mpi": {"implementation": "MPICH"}}}, TWO, environment="mpi-mpich"),
     Kind("pytorch", {"nodes": 2, "distribution": {"pytorch": {}}}, TWO, environment="pytorch-ddp"),
+    Kind(
+        "elastic",
+        {"nodes": 3, "distribution": {"pytorch": {"minNodes": 2}}},
+        (*TWO, "worker-2"),
+        environment="pytorch-ddp",
+        spares=("worker-1", "worker-2"),
+    ),
 )
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 MOMENTS = ("starting", "training", "last-epoch")
@@ -203,6 +209,9 @@ def test_a_killed_replica(
     killed = kill(cluster, name, victim, sent)
     if victim in trains:
         go(tmp_path)  # the others train on, until they wait for the victim
+    if victim in kind.spares:
+        check_replacement(cluster, name, victim, killed)
+        return
     first = cluster.wait("the attempt is over", lambda: first_attempt(cluster, name), 2 * SECONDS)
     took = datetime.fromisoformat(first["endTime"]).timestamp() - killed
     assert (first["reason"], first.get("replica")) == ("Signal", victim), cluster.report(name)
@@ -216,6 +225,24 @@ def test_a_killed_replica(
     assert [a["reason"] for a in status["attempts"]] == ["Signal", "Completed"], cluster.report(name)
     total = (cluster.run_dir(name) / "outputs" / f"total-{kind.replicas[0]}.txt").read_text()
     assert total == str(len(trains))
+
+
+def check_replacement(cluster: LocalCluster, name: str, victim: str, killed: float) -> None:
+    """An elastic job goes on without the victim, and with the one that replaces it."""
+    lost = cluster.wait("the loss is noticed", lambda: losses(cluster, name) or None, 2 * SECONDS)
+    took = time.time() - killed
+    assert [(one["replica"], one["reason"]) for one in lost] == [(victim, "Signal")], cluster.report(name)
+    assert took <= SECONDS, f"it took {took:.0f} s"
+    status = cluster.ended(name, 4 * SECONDS)
+    assert [a["reason"] for a in status["attempts"]] == ["Completed"], cluster.report(name)
+    total = (cluster.run_dir(name) / "outputs" / "total-worker-0.txt").read_text()
+    assert total in ("2", "3")  # it may have ended before the replacement was there
+
+
+def losses(cluster: LocalCluster, name: str) -> list[dict[str, Any]]:
+    """What the first attempt has lost."""
+    attempts = cluster.status(name).get("attempts") or ()
+    return list(attempts[0].get("lost") or ()) if attempts else []
 
 
 def start(cluster: LocalCluster, place: Path, kind: Kind, again: bool) -> str:
