@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import time
 from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from framework_environment import EXAMPLES, cluster_with_environment
 from local_cluster import LocalCluster, config_map, job_manifest
+from programs import kill_in_training
 from run_files import history, log, outputs, report
 
 NAME = "tensorflow-ps"
@@ -91,44 +87,7 @@ def test_it_trains_by_the_fit_of_keras(cluster: LocalCluster) -> None:
 
 def test_a_parameter_server_and_a_worker_that_die_in_training_are_the_cause(cluster: LocalCluster) -> None:
     name = start(cluster, "loop", epochs=100_000, retry={"user": 1}, outputs={"flushSeconds": 20})
-    first = kill_in_training(cluster, name, 1, "ps-0")
-    assert first["message"].startswith("ps-0 was killed by SIGKILL")
-    second = kill_in_training(cluster, name, 2, "worker-0")
-    assert second["message"].startswith("worker-0 was killed by SIGKILL")
+    kill_in_training(cluster, name, 1, "ps-0", "chief-0", SECONDS)
+    kill_in_training(cluster, name, 2, "worker-0", "chief-0", SECONDS)
     status = cluster.ended(name)
     assert (status["phase"], status["reason"], len(status["attempts"])) == ("Failed", "Signal", 2)
-
-
-def kill_in_training(cluster: LocalCluster, name: str, attempt: int, replica: str) -> dict[str, Any]:
-    """SIGKILL to the replica's program once the chief has logged; the record of the attempt, over within 10 s."""
-    trains = cluster.wait(f"attempt {attempt} trains", lambda: metrics_of_the_chief(cluster, name, attempt), SECONDS)
-    assert trains.stat().st_size
-    os.kill(program_pid(cluster, f"{name}-{attempt}-{replica}"), signal.SIGKILL)
-    killed = time.time()
-    over = cluster.wait("the attempt is over", lambda: record(cluster, name, attempt), 60)
-    assert (over["reason"], over.get("replica")) == ("Signal", replica), cluster.report(name)
-    assert datetime.fromisoformat(over["endTime"]).timestamp() - killed < 10
-    return over
-
-
-def metrics_of_the_chief(cluster: LocalCluster, name: str, attempt: int) -> Path | None:
-    uid = pod_uid(cluster, f"{name}-{attempt}-chief-0")
-    found = list((cluster.pods_dir / uid).rglob("metrics.jsonl")) if uid else []
-    return found[0] if found else None
-
-
-def record(cluster: LocalCluster, name: str, attempt: int) -> dict[str, Any] | None:
-    attempts = cluster.status(name).get("attempts") or ()
-    return next((dict(a) for a in attempts if a["number"] == attempt and a.get("endTime")), None)
-
-
-def pod_uid(cluster: LocalCluster, pod: str) -> str | None:
-    found = cluster.request("GET", f"/api/v1/namespaces/default/pods/{pod}")
-    return str(found["metadata"]["uid"]) if found else None
-
-
-def program_pid(cluster: LocalCluster, pod: str) -> int:
-    """The process that the launcher has started."""
-    state = cluster.pods_dir / str(pod_uid(cluster, pod)) / "containers/train/0/started.json"
-    launcher = json.loads(state.read_text())["pid"]
-    return int(Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()[0])
