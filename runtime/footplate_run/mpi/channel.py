@@ -24,12 +24,15 @@ OUTPUT = 5  # bytes of its stdout
 ERROR = 6  # bytes of its stderr
 ENDED = 7  # {"status": 0}: it has ended and all that it wrote was sent; 128 + n after a signal, as a shell says it
 KILL = 8
-RANK = 9  # {"words": [5]} at the start of rank 5; at its end [5, exit code, signal, why, milliseconds]
+RANK = (
+    9  # {"words": [5, 123]} at the start of rank 5, process 123; at its end [5, exit code, signal, why, milliseconds]
+)
 STOPPING = 10  # {"signal": 15}: the node was asked to stop
 DONE = 11  # the launch is over
 PING = 12
 TAKEN = 13  # {"stream": OUTPUT, "bytes": 512}: so much of a stream has reached its end
 DIED = 14  # {"signal": 9}: it was killed, and not because we asked; ENDED comes later
+STOP = 15  # the ranks of this node get SIGTERM
 
 PING_SECONDS = 3.0
 LOST_SECONDS = 20.0  # without a word from the peer; a machine that swaps is slow, not lost

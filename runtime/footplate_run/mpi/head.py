@@ -23,6 +23,7 @@ from footplate_run.mpi.rank_reports import RankReports
 from footplate_run.mpi.settings import parse
 from footplate_run.mpi.verdict import Verdict
 from footplate_run.process import adopt_orphans, end_descendants
+from footplate_run.signals import FORWARDED, STOPPING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ TICK_SECONDS = 0.5
 PROGRESS_SECONDS = 10.0
 UNWIND_SECONDS = 4.0  # how long mpirun may take to end by itself when a rank has failed
 BROKEN_SECONDS = 1.0  # and when a daemon has
+STOP_SECONDS = 20.0  # and when the job is stopped: the ranks may save what they have
 KILL_SECONDS = 3.0  # and after SIGTERM
 FAILED_SETTLE_SECONDS = 0.5  # how long words about a failure may come after mpirun's end
 SETTLE_SECONDS = 5.0  # how long the ranks may take to say that all is well
@@ -76,15 +78,17 @@ class Head:
         self._due = None  # type: float | None  # when mpirun is to be ended
         self._next_signal = signal.SIGTERM
         self._over = False  # the nodes may go
+        self._stopping = False
         self._connector: "Connector | None" = None
         self._wakeup = Wakeup(self._woken)
 
     def run(self) -> int:
-        self._wakeup.watch_signals((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT))
+        self._wakeup.watch_signals((signal.SIGCHLD,) + FORWARDED)
         self.loop.add(self._wakeup)
         self._check_version()
         agent = self.folder.prepare_head(sys.executable)
-        self.loop.add(RankReports(self.folder, lambda words: self._rank_says(0, words)))
+        self._ranks = RankReports(self.folder, lambda words: self._rank_says(0, words))
+        self.loop.add(self._ranks)
         self.loop.add(Door(self.folder, self._agent_came))
         self._gather()
         if not self.verdict.failed and not self.stopped:
@@ -158,8 +162,9 @@ class Head:
         elif kind == messages.RANK:
             self._rank_says(index, value_of(payload)["words"])
         elif kind == messages.STOPPING:
-            self.verdict.worker_stopping(self.how.replica(index), int(value_of(payload)["signal"]))
-            self._end_within(0)
+            if not self.stopped:  # else all of the job is
+                self.verdict.worker_stopping(self.how.replica(index), int(value_of(payload)["signal"]))
+            self._stop_ranks()
         elif kind == messages.ENDED and command in self.links:
             self.links.pop(command).ended(int(value_of(payload)["status"]))
         elif kind == messages.DIED:
@@ -241,9 +246,12 @@ class Head:
         for child, status in reap():
             if child == self._mpirun:
                 self._mpirun_ended(status)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            if number in numbers and not self.stopped:
-                self.stopped = number  # mpirun is of our process group and has got it too
+        for number in FORWARDED:
+            if number in numbers and number in STOPPING:
+                self.stopped = self.stopped or int(number)
+                self._stop_ranks()
+            elif number in numbers and self._mpirun and self._status is None:
+                os.kill(self._mpirun, number)
 
     def _mpirun_ended(self, status: int) -> None:
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
@@ -266,16 +274,26 @@ class Head:
 
     def _rank_says(self, index: int, words: "Sequence[int]") -> None:
         replica = self.how.replica(index)
-        if len(words) == 1:
+        if len(words) == 2:
             self.verdict.rank_started(words[0], replica)
             return
         rank, code, number, why, milliseconds = words
-        told = why != BY_ITSELF or bool(self.stopped)
+        told = why != BY_ITSELF or self._stopping
         if self.verdict.rank_ended(rank, replica, code, number, told, milliseconds / 1000.0):
             self._end_within(UNWIND_SECONDS)
-        elif why == ORPHANED and not self.stopped and self._status is None:
+        elif why == ORPHANED and not self._stopping and self._status is None:
             self.verdict.daemon_gone(replica)
             self._end_within(0)
+
+    def _stop_ranks(self) -> None:
+        """Asks all ranks to end, before mpirun, which may leave them a second only (Open MPI)."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._ranks.stop()
+        for node in self.nodes.values():
+            node.send(messages.STOP)
+        self._end_within(0 if self.verdict.settled else STOP_SECONDS)
 
     def _end_within(self, seconds: float) -> None:
         """mpirun ends by itself in that time, or is ended."""
@@ -285,8 +303,8 @@ class Head:
     def _result(self) -> int:
         """Leaves for the launcher who was to blame; the exit status."""
         blame = self.verdict.blame(self._status or 0)
-        if blame is None and self.stopped:
-            sentence = "mpirun was ended by {}".format(outcome.signal_name(self.stopped))
+        if blame is None and self.stopped and self._status != 0:
+            sentence = "the launch was stopped by {}".format(outcome.signal_name(self.stopped))
             blame = outcome.Blame(sentence, None, 128 + self.stopped, self.stopped)
         outcome.write(self.how.root, blame, self.verdict.ranks)
         if blame is None:
@@ -300,8 +318,9 @@ def _become(words: "list[str]", environment: "dict[str, str]", head: int) -> Non
     import ctypes
 
     try:
+        os.setpgid(0, 0)  # signals to our group are passed on as we see fit
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
+        for number in FORWARDED + (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != head:

@@ -22,6 +22,7 @@ from footplate_run.mpi.sessions import Session
 from footplate_run.mpi.settings import parse
 from footplate_run.mpi.tls import Keys
 from footplate_run.process import adopt_orphans, end_descendants
+from footplate_run.signals import FORWARDED, STOPPING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,9 +67,10 @@ class Node:
         self._keys = Keys(how.keys)
         self._tls = self._keys.server()
         folder = Folder(os.path.join(how.root, FOLDER))
-        self.loop.add(RankReports(folder, self._rank_says))
+        self._ranks = RankReports(folder, self._rank_says)
+        self.loop.add(self._ranks)
         wakeup = Wakeup(self._signalled)
-        wakeup.watch_signals((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT))
+        wakeup.watch_signals((signal.SIGCHLD,) + FORWARDED)
         self.loop.add(wakeup)
         self.loop.add(_Listener(how.address, how.port, self._connected))
 
@@ -131,6 +133,8 @@ class Node:
             self._introduced(channel, kind, payload)
         elif kind == messages.START:
             self._start(command, value_of(payload)["command"])
+        elif kind == messages.STOP:
+            self._ranks.stop()
         elif kind == messages.DONE:
             self.status = 0
         elif command in self.sessions:
@@ -199,7 +203,7 @@ class Node:
             for session in self.sessions.values():
                 if session.pid == child:
                     session.ended(status, now)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPPING:
             if number in numbers:
                 self._stop(number)
 

@@ -29,7 +29,6 @@ def main() -> int:
     with open(os.path.join(here, PROGRAM), "rb") as file:
         folder, *words = file.read().split(b"\0")
     rank = rank_of(os.environ)
-    _tell(here, "{}".format(rank))
     told = []  # type: list[int]
     for number in _STOPPING:  # they go to the whole group, so the program has them too
         signal.signal(number, lambda number, frame: told.append(number))
@@ -38,6 +37,7 @@ def main() -> int:
     child = os.fork()
     if child == 0:
         _become(folder, words)
+    _tell(here, "{} {}".format(rank, child))
 
     def look_for_parent(number: int, frame: object) -> None:
         """Without mpirun's daemon the rank is alone, and some would spin for ever."""
@@ -80,7 +80,7 @@ def _become(folder: bytes, words: "list[bytes]") -> None:
 
 
 def _tell(here: str, words: str) -> None:
-    """``rank`` at the start; at the end ``rank code signal why milliseconds``, the last since the epoch."""
+    """``rank pid`` at the start; at the end ``rank code signal why milliseconds``, the last since the epoch."""
     try:
         os.chdir(here)  # the path of a socket may have 107 bytes, a folder's more
         node = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -1,6 +1,8 @@
 """Hears what the ranks of this node say about themselves (``rank.py``)."""
 
+import os
 import select
+import signal
 import socket
 
 from footplate_run.mpi import rank
@@ -14,11 +16,22 @@ if TYPE_CHECKING:
 
 
 class RankReports(Source):
-    """``heard`` gets what each says: (rank,) at its start, (rank, exit code, signal, why, milliseconds) at its end."""
+    """``heard`` gets what each says: (rank, process id) at its start; at its end (rank, exit code, signal, why,
+    milliseconds since the epoch).
+    """
 
     def __init__(self, folder: "Folder", heard: "Callable[[Sequence[int]], None]") -> None:
         self._socket = folder.bind(rank.SOCKET, socket.SOCK_DGRAM)
         self._heard = heard
+        self._pids = {}  # type: dict[int, int]
+
+    def stop(self) -> None:
+        """SIGTERM to the program of every rank that runs here."""
+        for pid in list(self._pids.values()):
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass  # it has just ended
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -27,4 +40,9 @@ class RankReports(Source):
         return select.POLLIN
 
     def ready(self) -> None:
-        self._heard([int(word) for word in self._socket.recv(256).split()])
+        words = [int(word) for word in self._socket.recv(256).split()]
+        if len(words) == 2:
+            self._pids[words[0]] = words[1]
+        else:
+            self._pids.pop(words[0], None)
+        self._heard(words)

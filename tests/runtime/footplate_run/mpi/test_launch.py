@@ -199,6 +199,33 @@ def test_a_worker_that_is_told_to_stop_ends_the_launch(make: Make) -> None:
     assert (found["replica"], found["error"]) == ("worker-1", "worker-1 was told to stop by SIGTERM")
 
 
+SAVE = """\
+import os, signal, sys, time
+rank = os.environ["OMPI_COMM_WORLD_RANK"]
+def stop(number, frame):
+    time.sleep(2)  # longer than Open MPI's daemons would wait
+    open("saved-" + rank, "w").close()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+open("started-" + rank, "w").close()
+time.sleep(600)
+"""
+
+
+def test_a_job_that_is_stopped_lets_all_ranks_save_what_they_have(make: Make) -> None:
+    job = make(nodes=2)
+    job.program(SAVE)
+    job.start()
+    wait_until(lambda: sum(len(list(t.code.glob("started-*"))) for t in job.trees) == 4, "all ranks")
+    job.processes[1].send_signal(signal.SIGUSR1)  # of no meaning to a worker that only waits
+    job.processes[0].send_signal(signal.SIGTERM)
+    ended = job.finish_all()
+    saved = sorted(path.name for tree in job.trees for path in tree.code.glob("saved-*"))
+    assert saved == [f"saved-{r}" for r in range(4)]
+    assert [e.status for e in ended] == [0, 0], "each program has ended with 0; that it was asked to is told apart"
+    assert ended[0].exit["stopTime"] is not None
+
+
 def test_a_worker_that_does_not_come_is_named(make: Make) -> None:
     job = make(nodes=3, environment={"FOOTPLATE_PEERS_TIMEOUT_SECONDS": "2"})
     job.write_hosts([0, 1])
