@@ -20,6 +20,7 @@ from footplate.jobs.scene import SETTLE_SECONDS, Deletion, Event, Scene, deletio
 from footplate.jobs.text import listed
 from footplate.jobs.waiting import waiting
 
+SENTENCE_LIMIT = 200  # characters of why one was lost: a status may have hundreds of them
 RECENT_SECONDS = 60.0  # torchrun finds out after seconds, and a group that meets again may take as long as it started
 # The program's own failures are the attempt's: each worker runs the same program, and would fail the same way.
 _OF_THE_ATTEMPT = frozenset({Cause.USER_ERROR, Cause.OUTPUT_UPLOAD_FAILED})
@@ -29,32 +30,43 @@ _BY_OTHERS = frozenset({128 + signal.SIGKILL, 128 + signal.SIGTERM})  # a progra
 def without(scene: Scene, failure: Diagnosis) -> tuple[Scene, Event] | None:
     """The scene with the failed replica's loss on record; None when the attempt cannot do without it."""
     failure = _lost_contact(scene, failure)
-    lost = failure.replica
-    if lost is None or lost == scene.first or failure.cause in _OF_THE_ATTEMPT:
-        return None
-    pod = next((p for p in scene.pods if p.replica == lost), None)
-    if scene.started() is None and failure.cause not in INFRASTRUCTURE and (pod is None or not pod.train.started_at):
-        return None  # what keeps one from starting at all keeps the others too
-    rest = replace(scene, pods=[p for p in scene.pods if p.replica != lost])
-    if _left(rest, lost) < scene.least:
+    pod = next((p for p in scene.pods if p.replica == failure.replica), None)
+    rest = replace(scene, pods=[p for p in scene.pods if p is not pod])
+    if failure.replica is None or not _may_go(scene, failure, pod) or _left(rest, failure.replica) < scene.least:
         return None
     decision = _decide(rest, failure)
-    sentence = failure.message.partition("\n")[0]
+    entry = _entry(scene, failure.replica, failure, pod, decision)
+    status = rest.editor().lose(scene.attempt, entry).spent(decision.spent).build()
+    onward = replace(rest, job=scene.job.model_copy(update={"status": status}))
+    return onward, Event(entry.reason, entry.message)
+
+
+def _may_go(scene: Scene, failure: Diagnosis, pod: PodView | None) -> bool:
+    """Whether the others can go on after such a failure of that replica."""
+    if failure.replica == scene.first or failure.cause in _OF_THE_ATTEMPT:
+        return False
+    # What keeps one from starting at all keeps the others too.
+    ran = scene.started() is not None or (pod is not None and pod.train.started_at is not None)
+    return ran or failure.cause in INFRASTRUCTURE
+
+
+def _entry(
+    scene: Scene, lost: Replica, failure: Diagnosis, pod: PodView | None, decision: restart.Decision
+) -> LostReplica:
     why = f" ({decision.budget})" if decision.budget else ""
-    sentence += f"; {decision.budget} replaces it" if decision.again else f"; it is not replaced{why}"
+    outcome = f"{decision.budget} replaces it" if decision.again else f"it is not replaced{why}"
+    said = failure.message.partition("\n")[0]
+    short = said if len(said) <= SENTENCE_LIMIT else said[: SENTENCE_LIMIT - 1] + "…"
     before = scene.lost.get(str(lost))
-    entry = LostReplica(
+    return LostReplica(
         replica=str(lost),
         times=before.times + 1 if before else 1,
         time=(failure.time or scene.now).replace(microsecond=0),
         reason=failure.cause.value,
-        message=sentence,
+        message=f"{short}; {outcome}",
         pod_uid=pod.uid if pod else None,
         replaced=decision.again,
     )
-    status = rest.editor().lose(scene.attempt, entry).spent(decision.spent).build()
-    onward = replace(rest, job=scene.job.model_copy(update={"status": status}))
-    return onward, Event(failure.cause.value, sentence)
 
 
 def with_losses(scene: Scene, failure: Diagnosis) -> Diagnosis:
