@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from job_factory import make_job, stamp
 
-from footplate.cli.logs import Console, Lines, consoles, from_store
+from footplate.cli.logs import Console, Lines, consoles, from_store, resumed
+from footplate.engine.clock import SystemClock
 from footplate.jobs.naming import Replica
+from footplate.kube.client import KubeClient
+from footplate.kube.resources import Resource
 from footplate_runtime.store import open_store
 
 
@@ -52,6 +56,38 @@ def test_a_replica_that_was_replaced_has_several_consoles(
     assert [c.key for c in found] == [f"logs/1/{key}.log" for key in keys]
     assert [c.before for c in found] == before
     assert [c.key for c in consoles("default", job, 1, Replica("worker", 0))] == ["logs/1/worker-0.log"]
+
+
+class Pods:
+    """A client that sees one pod name, on which another pod is each time it is asked for."""
+
+    def __init__(self, *uids: str) -> None:
+        self.uids = iter(uids)
+        self.uid = ""
+
+    async def get(self, resource: Resource, name: str, namespace: str) -> dict[str, Any]:
+        self.uid = next(self.uids)
+        return {"metadata": {"uid": self.uid}, "status": {}}  # whose container has not ended
+
+    async def pod_log(self, *place: str, follow: bool) -> AsyncGenerator[bytes]:
+        yield f"{self.uid} says\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("uids", "before", "shown"),
+    [
+        (["a", "a", "b"], None, [b"a says\n"]),  # the stream broke, and another pod has the name
+        (
+            ["a", "a", "b", "b", "c"],
+            "a",
+            [b"b says\n"],
+        ),  # the lost pod is still there when its replacement is asked for
+    ],
+)
+async def test_a_console_is_that_of_one_pod(uids: list[str], before: str | None, shown: list[bytes]) -> None:
+    client = cast(KubeClient, Pods(*uids))
+    pieces = resumed(client, "default", "digits-1-worker-1", "train", SystemClock(), lambda: False, before)
+    assert [piece async for piece in pieces] == shown
 
 
 async def test_the_rest_comes_from_the_store(tmp_path: Path) -> None:
