@@ -87,7 +87,7 @@ DEFINITIONS = (
         (
             Column("Phase", ".status.phase", "Where the job is in its life"),
             Column("Reason", ".status.reason", "Why it is there, in a word"),
-            Column("Nodes", ".spec.nodes", "Nodes of the job", "integer"),
+            Column("Nodes", ".status.nodes", "Nodes of the job", "integer"),
             Column("GPUs", ".status.gpus", "GPUs of all nodes together", "integer"),
             Column("Pool", ".spec.computePool", "The pool that the job waits for"),
             Column("Metric", ".status.metric", "The latest value of a metric"),

@@ -151,6 +151,8 @@ class TrainingJobStatus(Schema):
     """How many seconds the attempts ran that are no longer listed; counts towards timeoutSeconds."""
     replicas: Annotated[Mapping[str, ReplicaCounts], Field(max_length=8)] = {}
     """The replicas of the newest attempt by role."""
+    nodes: Count | None = None
+    """All replicas together: TensorFlow's roles are not in spec.nodes."""
     gpus: Count | None = None
     """GPUs of all replicas together."""
     environment: UsedEnvironment | None = None

@@ -85,7 +85,8 @@ class StatusEditor:
             )
             for role, desired in framework.roles(self._job.spec).items()
         }
-        self._update(replicas=counts, gpus=gpus(framework, self._job.spec))
+        nodes = sum(count.desired for count in counts.values())
+        self._update(replicas=counts, nodes=nodes, gpus=gpus(framework, self._job.spec))
         return self
 
     def source(self, pods: Iterable[PodView]) -> StatusEditor:

@@ -99,6 +99,10 @@ def test_how_they_end_then_does_not_count(ending: dict[str, Any]) -> None:
     assert condition.status == "True"
 
 
+def test_all_roles_count_as_nodes() -> None:
+    assert running_job().status.nodes == 3
+
+
 def test_the_stopped_ones_do_not_count_as_failed() -> None:
     step = go(running_job(), Observed(pods=(CHIEF,), gone=(stopped("worker"), stopped("ps"))))
     assert {role: counts.failed for role, counts in step.status.replicas.items()} == {"chief": 0, "worker": 0, "ps": 0}
