@@ -21,6 +21,7 @@ from footplate_run.mpi.process import reap, say
 from footplate_run.mpi.rank import BY_ITSELF, ORPHANED
 from footplate_run.mpi.rank_reports import RankReports
 from footplate_run.mpi.settings import parse
+from footplate_run.mpi.starter import Starter
 from footplate_run.mpi.verdict import Verdict
 from footplate_run.process import adopt_orphans, end_descendants
 from footplate_run.signals import FORWARDED, STOPPING
@@ -38,7 +39,6 @@ PROGRESS_SECONDS = 10.0
 UNWIND_SECONDS = 4.0  # how long mpirun may take to end by itself when a rank has failed
 BROKEN_SECONDS = 1.0  # and when a daemon has
 STOP_SECONDS = 20.0  # and when the job is stopped: the ranks may save what they have
-KILL_SECONDS = 3.0  # and after SIGTERM
 FAILED_SETTLE_SECONDS = 0.5  # how long words about a failure may come after mpirun's end
 SETTLE_SECONDS = 5.0  # how long the ranks may take to say that all is well
 GOODBYE_SECONDS = 5.0  # for the word to the nodes that it is over
@@ -73,10 +73,7 @@ class Head:
         self.verdict = Verdict()
         self.stopped = 0  # by this signal
         self._numbers = 0
-        self._mpirun = 0  # its process id while it runs
-        self._status = None  # type: int | None
-        self._due = None  # type: float | None  # when mpirun is to be ended
-        self._next_signal = signal.SIGTERM
+        self._mpirun = Starter()
         self._over = False  # the nodes may go
         self._stopping = False
         self._connector: "Connector | None" = None
@@ -93,14 +90,14 @@ class Head:
         self._gather()
         if not self.verdict.failed and not self.stopped:
             self._start(agent)
-            while self._status is None:
+            while self._mpirun.running:
                 self._turn()
             self._settle()
         return self._result()
 
     def _settle(self) -> None:
         """Hears what the ranks have to say about their end; it may come after mpirun's."""
-        until = time.monotonic() + (SETTLE_SECONDS if self._status == 0 else FAILED_SETTLE_SECONDS)
+        until = time.monotonic() + (SETTLE_SECONDS if self._mpirun.status == 0 else FAILED_SETTLE_SECONDS)
         while not self.verdict.settled and time.monotonic() < until:
             self._turn()
 
@@ -169,7 +166,7 @@ class Head:
             self.links.pop(command).ended(int(value_of(payload)["status"]))
         elif kind == messages.DIED:
             self.verdict.daemon_killed(self.how.replica(index), int(value_of(payload)["signal"]))
-            self._end_within(BROKEN_SECONDS)
+            self._mpirun.end_within(BROKEN_SECONDS)
         elif command in self.links:
             self.links[command].received(kind, payload)
 
@@ -181,7 +178,7 @@ class Head:
             link.fail("{} is gone".format(self.how.replica(index)))
         if not self._over:
             self.verdict.worker_lost(self.how.replica(index), reason)
-            self._end_within(0)
+            self._mpirun.end_within(0)
 
     # -- the agents
 
@@ -236,28 +233,20 @@ class Head:
         environment = dict(os.environ)
         environment.update(implementation.variables(self.how.nodes, agent, os.environ))
         environment.update({ENV_FOLDER: self.folder.path, ENV_PYTHON: sys.executable})
-        head = os.getpid()
-        self._mpirun = os.fork()
-        if self._mpirun == 0:
-            _become(words + RANK_COMMAND, environment, head)
+        self._mpirun.start(words + RANK_COMMAND, environment)
 
     def _woken(self, numbers: bytes) -> None:
         self._adopt()
         for child, status in reap():
-            if child == self._mpirun:
-                self._mpirun_ended(status)
+            number = self._mpirun.reaped(child, status)
+            if number and not self.stopped and not self.verdict.failed:
+                self.verdict.mpirun_killed(self.how.replica(0), number)
         for number in FORWARDED:
             if number in numbers and number in STOPPING:
                 self.stopped = self.stopped or int(number)
                 self._stop_ranks()
-            elif number in numbers and self._mpirun and self._status is None:
-                os.kill(self._mpirun, number)
-
-    def _mpirun_ended(self, status: int) -> None:
-        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        self._status = 128 + number if number else os.WEXITSTATUS(status)
-        if number and not self.stopped and not self.verdict.failed:
-            self.verdict.mpirun_killed(self.how.replica(0), number)
+            elif number in numbers:
+                self._mpirun.send(number)
 
     def _turn(self) -> None:
         """Waits for what comes next, and does what is due."""
@@ -265,10 +254,7 @@ class Head:
         now = time.monotonic()
         for node in list(self.nodes.values()):
             node.keep_alive(now)
-        if self._due is not None and now >= self._due and self._status is None and self._mpirun:
-            os.kill(self._mpirun, self._next_signal)
-            self._next_signal = signal.SIGKILL
-            self._due = now + KILL_SECONDS
+        self._mpirun.check(now)
 
     # -- failures
 
@@ -280,10 +266,10 @@ class Head:
         rank, code, number, why, milliseconds = words
         told = why != BY_ITSELF or self._stopping
         if self.verdict.rank_ended(rank, replica, code, number, told, milliseconds / 1000.0):
-            self._end_within(UNWIND_SECONDS)
-        elif why == ORPHANED and not self._stopping and self._status is None:
+            self._mpirun.end_within(UNWIND_SECONDS)
+        elif why == ORPHANED and not self._stopping and self._mpirun.status is None:
             self.verdict.daemon_gone(replica)
-            self._end_within(0)
+            self._mpirun.end_within(0)
 
     def _stop_ranks(self) -> None:
         """Asks all ranks to end, before mpirun, which may leave them a second only (Open MPI)."""
@@ -293,38 +279,16 @@ class Head:
         self._ranks.stop()
         for node in self.nodes.values():
             node.send(messages.STOP)
-        self._end_within(0 if self.verdict.settled else STOP_SECONDS)
-
-    def _end_within(self, seconds: float) -> None:
-        """mpirun ends by itself in that time, or is ended."""
-        due = time.monotonic() + seconds
-        self._due = due if self._due is None else min(due, self._due)
+        self._mpirun.end_within(0 if self.verdict.settled else STOP_SECONDS)
 
     def _result(self) -> int:
         """Leaves for the launcher who was to blame; the exit status."""
-        blame = self.verdict.blame(self._status or 0)
-        if blame is None and self.stopped and self._status != 0:
+        blame = self.verdict.blame(self._mpirun.status or 0)
+        if blame is None and self.stopped and self._mpirun.status != 0:
             sentence = "the launch was stopped by {}".format(outcome.signal_name(self.stopped))
             blame = outcome.Blame(sentence, None, 128 + self.stopped, self.stopped)
         outcome.write(self.how.root, blame, self.verdict.ranks)
         if blame is None:
-            return self._status or 0
+            return self._mpirun.status or 0
         say(blame.sentence)
         return blame.code
-
-
-def _become(words: "list[str]", environment: "dict[str, str]", head: int) -> None:
-    """In the child: turns into mpirun, which does not outlive the head."""
-    import ctypes
-
-    try:
-        os.setpgid(0, 0)  # signals to our group are passed on as we see fit
-        signal.set_wakeup_fd(-1)
-        for number in FORWARDED + (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_DFL)
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != head:
-            os._exit(1)
-        os.execve(words[0], [os.fsencode(word) for word in words], environment)
-    finally:
-        os._exit(127)
