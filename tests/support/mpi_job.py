@@ -100,12 +100,16 @@ class MpiJob:
         """The launchers of these workers, or of all."""
         for index in indices or range(self.nodes):
             path = os.environ["PATH"] if self._bin_folder is None else f"{self._bin_folder}:{os.environ['PATH']}"
+            temporary = self.trees[index].root / "tmp"
+            temporary.mkdir(exist_ok=True)
             environment = {
                 **ONE_MACHINE,
                 "PATH": path,
                 "FOOTPLATE_INDEX": str(index),
                 "FOOTPLATE_HOSTS": str(self.hosts),
                 "HOME": str(self.trees[index].root),
+                # As every pod has one: Open MPI 5 hangs when workers of one name share its session folder.
+                "TMPDIR": str(temporary),
                 **self._environment,
             }
             prefix = ["unshare", "--uts", "sh", "-c", 'hostname "$0"; exec "$@"', f"worker-{index}"]
