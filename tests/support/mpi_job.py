@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from launcher_tree import Ended, LaunchTree
+from launcher_tree import Ended, LaunchTree, kill_quietly
 
 from footplate.jobs.certificate import new_key, with_keys
 
@@ -128,14 +128,26 @@ class MpiJob:
         return self.finish_all()
 
     def kill_all(self) -> None:
-        """What a failed test has left."""
+        """What is left: of a failed test, and of a launcher that was killed, for no container ends with it."""
         for process in self.processes.values():
             if process.poll() is None:
                 process.kill()
                 process.wait()
+        roots = {f"FOOTPLATE_ROOT={tree.root}".encode() for tree in self.trees}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and not roots.isdisjoint(environment_of(entry)):
+                kill_quietly(int(entry.name))
 
     def ended_within(self, seconds: float, *indices: int) -> None:
         """Fails when one of these launchers is still there after so many seconds."""
         deadline = time.monotonic() + seconds
         for index in indices:
             self.processes[index].wait(max(0.1, deadline - time.monotonic()))
+
+
+def environment_of(process: Path) -> list[bytes]:
+    """The variables that a process of /proc was started with; none when it has ended or is not ours."""
+    try:
+        return (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
