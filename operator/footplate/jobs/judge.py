@@ -228,7 +228,7 @@ def _running(scene: Scene) -> Plan:
 def _resumed_sentence(attempts: Sequence[Attempt], number: int) -> str:
     """What this attempt has of the ones before it."""
     resumed = next((a.resumed for a in attempts if a.number == number), None)
-    if resumed is None:
+    if resumed is None or not (resumed.files or resumed.damaged):
         return ""
     earlier = "attempt 1" if number == 2 else "earlier attempts"
     sentence = f"; resumed with {plural(resumed.files, 'file')} ({byte_size(resumed.bytes)}) of {earlier}"
