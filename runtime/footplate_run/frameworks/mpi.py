@@ -84,11 +84,11 @@ def _program(command: "Command") -> "list[str]":
     """The command line of a rank.
 
     With mpi4py, a rank that ends by an exception would wait in MPI_Finalize for the others, and they for it;
-    ``-m mpi4py`` aborts them instead (mpi4py: mpi4py.run).
+    mpi4py's own runner aborts them instead (mpi4py: mpi4py.run).
     """
     if not command.python:
         return command.words
-    return [PYTHON, "-u"] + (["-m", "mpi4py"] if _has_mpi4py() else []) + command.words
+    return [PYTHON, "-u"] + (["-m", "footplate_run.mpi.mpi4py_main"] if _has_mpi4py() else []) + command.words
 
 
 def _has_mpi4py() -> bool:

@@ -37,7 +37,7 @@ def main() -> int:
     child = os.fork()
     if child == 0:
         _become(folder, words)
-    _tell(here, "{} {}".format(rank, child))
+    tell(here, "{} {}".format(rank, child))
 
     def look_for_parent(number: int, frame: object) -> None:
         """Without mpirun's daemon the rank is alone, and some would spin for ever."""
@@ -53,7 +53,7 @@ def main() -> int:
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     code = 128 + number if number else os.WEXITSTATUS(status)
     why = ORPHANED if orphaned else TOLD if told else BY_ITSELF
-    _tell(here, "{} {} {} {} {}".format(rank, code, number, why, now))
+    tell(here, "{} {} {} {} {}".format(rank, code, number, why, now))
     if number:
         _die_of(number)
     return code
@@ -79,12 +79,14 @@ def _become(folder: bytes, words: "list[bytes]") -> None:
         os._exit(127)
 
 
-def _tell(here: str, words: str) -> None:
+def tell(here: str, words: str) -> None:
     """``rank pid`` at the start; at the end ``rank code signal why milliseconds``, the last since the epoch."""
     try:
-        os.chdir(here)  # the path of a socket may have 107 bytes, a folder's more
+        folder = os.open(here, os.O_RDONLY | os.O_DIRECTORY)
         node = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        node.sendto(words.encode("ascii"), SOCKET)
+        # The path of a socket may have 107 bytes, a folder's more.
+        node.sendto(words.encode("ascii"), "/proc/self/fd/{}/{}".format(folder, SOCKET))
+        os.close(folder)
     except OSError:
         pass  # the launch is being ended; nobody asks any more
 

@@ -21,6 +21,7 @@ class Verdict:
         self.ranks = {}  # type: dict[int, str]  # the replica of each
         self.failed = False
         self._running = set()  # type: set[int]
+        self._failed = set()  # type: set[int]
         self._worker = None  # type: Blame | None
         self._daemon = None  # type: Blame | None
         self._ends = []  # type: list[tuple[float, int, Blame]]  # (when, how little it says, who)
@@ -30,10 +31,15 @@ class Verdict:
         self._running.add(rank)
 
     def rank_ended(self, rank: int, replica: str, code: int, number: int, told: bool, when: float) -> bool:
-        """True when that was a failure of its own; ``told`` says that it was asked to end."""
+        """True when that was a failure of its own; ``told`` says that it was asked to end.
+
+        A rank that has failed may say so twice: before it aborts the others, and when it has ended. The first counts.
+        """
+        again = rank in self._failed
         self._running.discard(rank)
-        if code == 0 or told:
+        if code == 0 or told or again:
             return False
+        self._failed.add(rank)
         doubt = 0 if number in _FAULTS else 2 if number or code == _LOST_PEER else 1
         self._ends.append((when, doubt, of_rank(rank, replica, code, number)))
         self.failed = True

@@ -168,7 +168,7 @@ def test_a_signal_before_the_start_ends_the_wait(tree: LaunchTree) -> None:
     hosts = tree.root / "hosts"
     hosts.write_text("127.0.5.1 other.digits.default.svc\n")
     tree.write("train.py", "")
-    tree.orders("train.py", distribution={"framework": "pytorch", "nodes": 2, "processesPerNode": 1})
+    tree.orders("train.py", distribution={"framework": "pytorch", "nodes": 2, "processesPerNode": 1, "port": 1})
     process = tree.start(env={"FOOTPLATE_HOSTS": str(hosts)})
     wait_until((tree.root / "outputs").exists, "the launcher's preparations")
     process.terminate()

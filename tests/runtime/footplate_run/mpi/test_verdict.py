@@ -38,6 +38,8 @@ ALL_WELL = [exits(rank, 0) for rank in range(6)]
         ([exits(3, 7)], ("rank 3 on worker-1 exited with code 7", "worker-1", 7)),
         # Of two the first, whatever the order in which they are heard.
         ([exits(3, 7, when=9), exits(1, 4, when=8)], ("rank 1 on worker-0 exited with code 4", "worker-0", 4)),
+        # It says so before it aborts; how it is ended then does not count.
+        ([exits(3, 7, when=8), killed(3, KILL, when=8.1)], ("rank 3 on worker-1 exited with code 7", "worker-1", 7)),
         # About the same time: who crashed, then who exited, then who only lost a peer.
         ([exits(0, 1, 8), killed(5, KILL, 8.1)], ("rank 5 on worker-2 was killed by SIGKILL", "worker-2", 137)),
         ([exits(0, 14, when=8), exits(5, 7, when=8.1)], ("rank 5 on worker-2 exited with code 7", "worker-2", 7)),
