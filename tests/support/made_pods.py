@@ -48,7 +48,7 @@ def made_pods(kubeconfig: Path) -> Iterator[MadePods]:
 
     def run() -> None:
         try:
-            loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+            loop.run_until_complete(asyncio.wait([task]))
         finally:
             loop.close()
 
@@ -59,3 +59,5 @@ def made_pods(kubeconfig: Path) -> Iterator[MadePods]:
     finally:
         loop.call_soon_threadsafe(task.cancel)
         thread.join(10)
+        if task.done() and not task.cancelled():
+            task.result()  # the watch has ended by itself: what was seen is not all
