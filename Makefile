@@ -25,10 +25,10 @@ demo: $(LOCAL)  ## train on real data on an embedded cluster, from nothing to a 
 	@env -u KUBECONFIG $(BIN)/footplate run examples/digits  # the embedded cluster, whatever the shell points at
 
 test: $(TEST)  ## run all tests, but those of environments that take minutes to build
-	$(PYTEST) -n 4
+	$(PYTEST) -n 4 --dist worksteal  # tests of frameworks come last and are long
 
 test-frameworks: $(TEST)  ## run the tests of all frameworks, and build what they need
-	$(PYTEST) -n 2 -m "frameworks or all_kills" --slow-builds --all-kills
+	$(PYTEST) -n 2 --dist worksteal -m "frameworks or all_kills" --slow-builds --all-kills
 
 verify: $(TEST)  ## generated files, ruff, mypy, import rules, clean tree
 	$(BIN)/python -m footplate.api.crd --check
