@@ -83,6 +83,16 @@ class Orders:
         """The host name of a replica, stable over attempts."""
         return self.hosts.replace("{role}", role).replace("{index}", str(index))
 
+    @property
+    def own_host(self) -> str:
+        """The host name of this replica."""
+        return self.host(self.role, self.index)
+
+    @property
+    def primary_host(self) -> str:
+        """The host name of the replica that decides the job."""
+        return self.host(self.primary_role, 0)
+
 
 def read_orders(root: str, environment: "Mapping[str, str]", working_directory: str) -> Orders:
     """Reads ``launch.json`` below ``root``; ``working_directory`` is the image's own.

@@ -11,7 +11,7 @@ from footplate_run.errors import NOT_EXECUTABLE, NOT_FOUND, CannotStart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from footplate_run.signals import Signals
 
@@ -49,7 +49,7 @@ def spawn(
     if child == 0:
         try:
             os.setpgid(0, 0)
-            _prctl(_PR_SET_PDEATHSIG, death_signal)
+            die_with_parent(death_signal)
             if os.getppid() != launcher:
                 os._exit(1)  # the launcher was killed before the line above
             os.dup2(stdout, 1)
@@ -73,6 +73,29 @@ def spawn(
         os.waitpid(child, 0)
         raise _refusal(int(refused), path)
     return child
+
+
+def die_with_parent(number: int) -> None:
+    """The kernel sends this process the signal when the thread that has forked it ends."""
+    _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def reap() -> "Iterator[tuple[int, int]]":
+    """(process id, status of ``os.wait``) of every child that has ended, adopted ones too."""
+    while True:
+        try:
+            child, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if child == 0:
+            return
+        yield child, status
+
+
+def exit_of(status: int) -> "tuple[int, int]":
+    """(exit code, signal) that a status of ``os.wait`` means: 128 + n after the signal n, which is 0 without one."""
+    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    return (128 + number if number else os.WEXITSTATUS(status)), number
 
 
 def end_descendants() -> None:

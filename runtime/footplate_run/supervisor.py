@@ -4,7 +4,7 @@ import os
 import select
 
 from footplate_run.console import Relay
-from footplate_run.process import children_of
+from footplate_run.process import children_of, reap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,13 +139,8 @@ def _poll(relays: "Sequence[Relay]", wake_fd: int, timeout: "float | None") -> "
 
 def _reap(program: int) -> "int | None":
     """Collects every child that has ended, adopted ones too; the program's status if it is among them."""
-    status = None
-    while True:
-        try:
-            child, wait_status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return status
-        if child == 0:
-            return status
+    found = None
+    for child, status in reap():
         if child == program:
-            status = wait_status
+            found = status
+    return found

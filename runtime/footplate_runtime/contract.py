@@ -65,6 +65,7 @@ __all__ = [
     "LAUNCH",
     "LAUNCHER",
     "LOGS",
+    "MANIFEST",
     "MAX_STATUS_METRICS",
     "METRICS",
     "OUTPUTS",
@@ -83,6 +84,7 @@ ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of 
 AGENT_PORT = 9464
 # Environment of the agent's process. One arena: the threads of uploads would fragment memory to three times its use.
 AGENT_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
+MANIFEST = "manifest.json"  # in the store: every output with its size and sha256
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
 RESTORED = "state/restored.jsonl"  # fetch's: which outputs of earlier attempts it has put in place
 FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json

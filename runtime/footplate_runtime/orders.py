@@ -66,6 +66,10 @@ class Orders(NamedTuple):
     flush_seconds: float
     record: Mapping[str, Any]
 
+    def home(self, replica: str) -> str:
+        """Where the outputs and the manifest of a replica lie in the run: a prefix of their keys."""
+        return "" if replica == self.primary else f"ranks/{replica}/"
+
     @classmethod
     def load(cls, root: Path) -> Orders:
         """Read ``<root>/launch/launch.json``; raises ``InvalidOrders``."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from footplate.jobs.naming import Replica
+from footplate_runtime.contract import MANIFEST
 from footplate_runtime.store import NotFound, Store, open_store, read_growing
 
 
@@ -58,7 +59,7 @@ def _lines(blocks: Iterable[bytes]) -> Iterable[bytes]:
 
 def _outputs(store: Store) -> list[Output]:
     try:
-        manifest = json.loads(store.get("manifest.json"))
+        manifest = json.loads(store.get(MANIFEST))
     except NotFound:
         return []
     return [

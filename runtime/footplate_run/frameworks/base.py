@@ -36,6 +36,11 @@ class Launch:
         self.starter = starter
 
 
+def directly(command: "Command") -> "list[str]":
+    """What executes the program itself, with nothing between it and the launcher."""
+    return [PYTHON, "-u"] + command.words if command.python else command.words
+
+
 class Cause:
     """The process whose failure the launched one only passes on. ``replica`` names it when it ran on another.
 

@@ -32,17 +32,13 @@ class Mpi(Framework):
         self.args = [str(word) for word in how.get("args") or ()]
 
     def peers(self) -> "list[str]":
-        return [self._self] if self.nodes > 1 else []
-
-    @property
-    def _self(self) -> str:
-        return self.orders.host(self.orders.role, self.orders.index)
+        return [self.orders.own_host] if self.nodes > 1 else []
 
     def launch(self, command: "Command", addresses: "Mapping[str, str]", environment: "Mapping[str, str]") -> Launch:
         orders = self.orders
         search_path = environment.get("PATH", os.defpath)
         settings = Settings(
-            address=addresses[self._self] if self.nodes > 1 else "",
+            address=addresses[self.orders.own_host] if self.nodes > 1 else "",
             args=self.args,
             attempt=orders.attempt,
             hosts=orders.hosts,

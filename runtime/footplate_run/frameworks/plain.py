@@ -1,6 +1,6 @@
 """The program once on every node, with variables that say where it stands: single nodes, JAX."""
 
-from footplate_run.frameworks.base import PYTHON, Framework, Launch
+from footplate_run.frameworks.base import Framework, Launch, directly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Plain(Framework):
 
     def peers(self) -> "list[str]":
         if any(_PRIMARY in value for value in self.templates.values()):
-            return [self.orders.host(self.orders.primary_role, 0)]
+            return [self.orders.primary_host]
         return []
 
     def launch(self, command: "Command", addresses: "Mapping[str, str]", environment: "Mapping[str, str]") -> Launch:
@@ -33,4 +33,4 @@ class Plain(Framework):
             name: value.replace("{index}", str(self.orders.index)).replace(_PRIMARY, primary)
             for name, value in self.templates.items()
         }
-        return Launch([PYTHON, "-u"] + command.words if command.python else command.words, variables)
+        return Launch(directly(command), variables)

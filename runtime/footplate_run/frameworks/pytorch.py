@@ -54,18 +54,10 @@ class PyTorch(Framework):
         """The number of nodes may vary while the program runs."""
         return self.min_nodes < self.nodes
 
-    @property
-    def _master(self) -> str:
-        return self.orders.host(self.orders.primary_role, 0)
-
-    @property
-    def _self(self) -> str:
-        return self.orders.host(self.orders.role, self.orders.index)
-
     def peers(self) -> "list[str]":
         if self.nodes == 1:
             return []
-        return [self._master] + ([self._self] if self.elastic else [])
+        return [self.orders.primary_host] + ([self.orders.own_host] if self.elastic else [])
 
     def launch(self, command: "Command", addresses: "Mapping[str, str]", environment: "Mapping[str, str]") -> Launch:
         _require_torch()
@@ -79,7 +71,7 @@ class PyTorch(Framework):
 
     def _variables(self, addresses: "Mapping[str, str]", environment: "Mapping[str, str]") -> "dict[str, str]":
         index = str(self.orders.index)
-        master = addresses[self._master] if self.nodes > 1 else "127.0.0.1"
+        master = addresses[self.orders.primary_host] if self.nodes > 1 else "127.0.0.1"
         variables = {
             "PET_NPROC_PER_NODE": str(processes_of(self.processes, environment)),
             "PET_MASTER_ADDR": master,
@@ -93,7 +85,7 @@ class PyTorch(Framework):
         patience = str(max(1, math.ceil(timeout_of(environment))))
         if self.elastic:
             settings = self._elastic_settings(patience)
-            variables.update(self._elastic_variables(master, addresses[self._self]))
+            variables.update(self._elastic_variables(master, addresses[self.orders.own_host]))
             variables["PET_MAX_RESTARTS"] = environment.get("PET_MAX_RESTARTS", str(self.max_restarts))
         else:
             settings = ["timeout=" + patience]

@@ -3,7 +3,7 @@
 import json
 
 from footplate_run import layout
-from footplate_run.frameworks.base import PYTHON, Framework, Launch
+from footplate_run.frameworks.base import Framework, Launch, directly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class TensorFlow(Framework):
         variables = {"RANK": str(self.rank), "WORLD_SIZE": str(len(self.replicas)), "LOCAL_RANK": "0"}
         if addresses:
             variables["TF_CONFIG"] = json.dumps(self._tf_config(addresses, layout.ENV_HOSTS in environment))
-        return Launch([PYTHON, "-u"] + command.words if command.python else command.words, variables)
+        return Launch(directly(command), variables)
 
     def _tf_config(self, addresses: "Mapping[str, str]", one_machine: bool) -> "dict[str, object]":
         cluster = {}  # type: dict[str, list[str]]

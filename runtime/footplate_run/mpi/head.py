@@ -15,15 +15,15 @@ from footplate_run.mpi import channel as messages
 from footplate_run.mpi import mpirun, outcome
 from footplate_run.mpi.channel import Channel, value_of
 from footplate_run.mpi.folder import ENV_FOLDER, ENV_PYTHON, FOLDER, RANK_COMMAND, Folder
-from footplate_run.mpi.links import Door, Link
+from footplate_run.mpi.links import Link, door
 from footplate_run.mpi.loop import Loop, Wakeup
-from footplate_run.mpi.process import reap, say
+from footplate_run.mpi.process import say
 from footplate_run.mpi.rank import BY_ITSELF, ORPHANED
 from footplate_run.mpi.rank_reports import RankReports
 from footplate_run.mpi.settings import parse
 from footplate_run.mpi.starter import Starter
 from footplate_run.mpi.verdict import Verdict
-from footplate_run.process import adopt_orphans, end_descendants
+from footplate_run.process import adopt_orphans, end_descendants, reap
 from footplate_run.signals import FORWARDED, STOPPING
 
 TYPE_CHECKING = False
@@ -86,7 +86,7 @@ class Head:
         agent = self.folder.prepare_head(sys.executable)
         self._ranks = RankReports(self.folder, lambda words: self._rank_says(0, words))
         self.loop.add(self._ranks)
-        self.loop.add(Door(self.folder, self._agent_came))
+        self.loop.add(door(self.folder, self._agent_came))
         self._gather()
         if not self.verdict.failed and not self.stopped:
             self._start(agent)

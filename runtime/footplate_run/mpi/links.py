@@ -8,7 +8,7 @@ import sys
 from footplate_run.mpi import channel as messages
 from footplate_run.mpi.agent import LOST, SOCKET, command_of
 from footplate_run.mpi.channel import value_of
-from footplate_run.mpi.loop import Source
+from footplate_run.mpi.loop import Listener, Source
 from footplate_run.mpi.streams import Inlet, Outlet
 
 TYPE_CHECKING = False
@@ -23,26 +23,11 @@ _STREAMS = 3
 _HEADER = 4  # bytes of the request's length
 
 
-class Door(Source):
-    """Where the agents knock; ``came`` gets each connection."""
-
-    def __init__(self, folder: "Folder", came: "Callable[[socket.socket], None]") -> None:
-        self._socket = folder.bind(SOCKET, socket.SOCK_STREAM)
-        self._socket.listen(1024)
-        self._came = came
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-    def wants(self) -> int:
-        return select.POLLIN
-
-    def ready(self) -> None:
-        try:
-            connection, _ = self._socket.accept()
-        except OSError:
-            return  # it has gone again
-        self._came(connection)
+def door(folder: "Folder", came: "Callable[[socket.socket], None]") -> Listener:
+    """Where the agents knock."""
+    listening = folder.bind(SOCKET, socket.SOCK_STREAM)
+    listening.listen(1024)
+    return Listener(listening, came)
 
 
 class Link(Source):

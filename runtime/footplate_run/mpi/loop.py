@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,27 @@ class Loop:
         for fd, _ in poll.poll(max(seconds, 0) * 1000):
             if self._sources.get(fd) is waited_for[fd]:
                 waited_for[fd].ready()
+
+
+class Listener(Source):
+    """``came`` gets each connection to a listening socket."""
+
+    def __init__(self, listening: socket.socket, came: "Callable[[socket.socket], None]") -> None:
+        self._socket = listening
+        self._came = came
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def wants(self) -> int:
+        return select.POLLIN
+
+    def ready(self) -> None:
+        try:
+            connection, _ = self._socket.accept()
+        except OSError:
+            return  # it has gone again
+        self._came(connection)
 
 
 class Wakeup(Source):

@@ -5,7 +5,6 @@ word, everything that it had started here is ended.
 """
 
 import os
-import select
 import signal
 import socket
 import time
@@ -15,18 +14,18 @@ from footplate_run.mpi import channel as messages
 from footplate_run.mpi import outcome
 from footplate_run.mpi.channel import Channel, keep_alive, value_of
 from footplate_run.mpi.folder import FOLDER, Folder
-from footplate_run.mpi.loop import Loop, Source, Wakeup
-from footplate_run.mpi.process import reap, say
+from footplate_run.mpi.loop import Listener, Loop, Wakeup
+from footplate_run.mpi.process import say
 from footplate_run.mpi.rank_reports import RankReports
 from footplate_run.mpi.sessions import Session
 from footplate_run.mpi.settings import parse
 from footplate_run.mpi.tls import Keys
-from footplate_run.process import adopt_orphans, end_descendants
+from footplate_run.process import adopt_orphans, end_descendants, reap
 from footplate_run.signals import FORWARDED, STOPPING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from footplate_run.mpi.settings import Settings
 
@@ -72,7 +71,7 @@ class Node:
         wakeup = Wakeup(self._signalled)
         wakeup.watch_signals((signal.SIGCHLD,) + FORWARDED)
         self.loop.add(wakeup)
-        self.loop.add(_Listener(how.address, how.port, self._connected))
+        self.loop.add(Listener(_listen(how.address, how.port), self._connected))
 
     def serve(self) -> int:
         began = time.monotonic()
@@ -215,34 +214,19 @@ class Node:
             self.head.send_json(messages.STOPPING, {"signal": number})
 
 
-class _Listener(Source):
-    """Takes connections at the address of this pod."""
-
-    def __init__(self, address: str, port: int, connected: "Callable[[socket.socket], None]") -> None:
-        self._connected = connected
-        try:
-            family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
-            self._socket = socket.socket(family, kind, protocol)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind(place)
-        except OSError as problem:
-            sentence = "port {} of {} cannot be listened on: {}".format(port, address, problem.strerror)
-            raise CannotStart(ORDERS, sentence) from None
-        self._socket.listen(128)
-        self._socket.setblocking(False)
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-    def wants(self) -> int:
-        return select.POLLIN
-
-    def ready(self) -> None:
-        try:
-            connection, _ = self._socket.accept()
-        except OSError:
-            return  # it has gone again
-        self._connected(connection)
+def _listen(address: str, port: int) -> socket.socket:
+    """The socket for connections to this pod; raises CannotStart when its port is taken."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(place)
+    except OSError as problem:
+        sentence = "port {} of {} cannot be listened on: {}".format(port, address, problem.strerror)
+        raise CannotStart(ORDERS, sentence) from None
+    listening.listen(128)
+    listening.setblocking(False)
+    return listening
 
 
 def _address_of(connection: socket.socket) -> str:

@@ -1,12 +1,8 @@
-"""What the head and the nodes have in common: they speak as the launcher does, and collect their children."""
+"""What the head and the nodes have in common: how they are started, and that they speak as the launcher does."""
 
 import os
 
 from footplate_run.console import write_quietly
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # The interpreter's own start is most of what a node costs: no site packages, and only the modules that are needed.
 _BOOT = (
@@ -22,18 +18,6 @@ def command_line(python: str, module: str, package_home: str, settings: str) -> 
 def say(sentence: str) -> None:
     """A line of the launcher's voice, on stderr."""
     write_quietly(2, "footplate: {}\n".format(sentence).encode("utf-8", "replace"))
-
-
-def reap() -> "Iterator[tuple[int, int]]":
-    """(process id, status) of every child that has ended, adopted ones too."""
-    while True:
-        try:
-            child, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if child == 0:
-            return
-        yield child, status
 
 
 def package_home() -> str:

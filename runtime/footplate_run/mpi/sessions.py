@@ -5,6 +5,7 @@ import signal
 
 from footplate_run.mpi.channel import DIED, ENDED, ERROR, INPUT, OUTPUT
 from footplate_run.mpi.streams import Inlet, Outlet
+from footplate_run.process import exit_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ class Session:
 
     def ended(self, status: int, now: float) -> None:
         """Its process has ended; ``status`` is that of ``os.wait``."""
-        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        self._status = 128 + number if number else os.WEXITSTATUS(status)
+        self._status, number = exit_of(status)
         self._ended_at = now
         # A shell that did not replace itself by the command says 137 of it; SIGKILL leaves no other trace.
         if (number or self._status == 128 + signal.SIGKILL) and not self._signalled:

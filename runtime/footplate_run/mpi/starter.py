@@ -4,10 +4,10 @@ import os
 import signal
 import time
 
+from footplate_run.process import die_with_parent, exit_of
 from footplate_run.signals import FORWARDED
 
 KILL_SECONDS = 3.0  # from SIGTERM to SIGKILL
-_PR_SET_PDEATHSIG = 1  # Linux: prctl(2)
 
 
 class Starter:
@@ -50,21 +50,18 @@ class Starter:
         """A child of ours has ended with this status of ``os.wait``; if it was mpirun, by which signal, or 0."""
         if child != self._pid:
             return 0
-        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        self.status = 128 + number if number else os.WEXITSTATUS(status)
+        self.status, number = exit_of(status)
         return number
 
 
 def _become(words: "list[str]", environment: "dict[str, str]", head: int) -> None:
     """In the child: turns into mpirun."""
-    import ctypes
-
     try:
         os.setpgid(0, 0)  # signals to our group are passed on as the head sees fit
         signal.set_wakeup_fd(-1)
         for number in FORWARDED + (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        die_with_parent(signal.SIGKILL)
         if os.getppid() == head:
             os.execve(words[0], [os.fsencode(word) for word in words], environment)
     finally:

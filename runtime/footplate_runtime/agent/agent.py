@@ -25,7 +25,7 @@ from footplate_runtime.agent.report import Phase, Result, Status
 from footplate_runtime.agent.scan import open_beneath
 from footplate_runtime.agent.sync import Sync
 from footplate_runtime.agent.transfers import Transfers
-from footplate_runtime.agent.tree import MANIFEST, Tree
+from footplate_runtime.agent.tree import Tree
 from footplate_runtime.agent.uploader import Item
 from footplate_runtime.files import compact_json, cut, write_termination_message
 from footplate_runtime.orders import Orders, Place
@@ -251,7 +251,7 @@ class Agent:
         try:
             if self._primary:
                 self._calls.insist(lambda: self._end_record(error is None), end)
-            self._calls.insist(lambda: self._store.put(self._tree.home + MANIFEST, written), end)
+            self._calls.insist(lambda: self._store.put(self._tree.home + contract.MANIFEST, written), end)
         except StoreError as failure:
             return self._result(missing, error or str(failure), None)
         return self._result(missing, error, digest(written))

@@ -14,8 +14,6 @@ from footplate_runtime.files import Stamp, unfinished
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.store import key_of_path
 
-MANIFEST = "manifest.json"
-
 
 class Listing(NamedTuple):
     """What one look at the tree found, and the folders that could not be read."""
@@ -29,7 +27,7 @@ class Tree:
 
     def __init__(self, place: Place, orders: Orders) -> None:
         self.root = os.fsencode(os.path.realpath(place.root))
-        self.home = "" if place.replica == orders.primary else f"ranks/{place.replica}/"
+        self.home = orders.home(place.replica)
         self.outputs_folder = f"{self.home}{contract.OUTPUTS}/"
         self.console_key = f"logs/{place.attempt}/{place.log_name}.log"
         self.logs_folder = f"logs/{place.attempt}/{place.log_name}/"

@@ -18,8 +18,6 @@ from footplate_runtime.fetch.retry import Retry
 from footplate_runtime.files import unfinished
 from footplate_runtime.store import Entry, NotFound, Store, path_of_key
 
-MANIFEST = "manifest.json"
-
 
 class Manifest(NamedTuple):
     """The last manifest of a replica: sha256 by key of the run, and when it was written."""
@@ -37,14 +35,9 @@ class Leftover(NamedTuple):
     sha256: str | None
 
 
-def home_of(replica: str, primary: str) -> str:
-    """Where the outputs and the manifest of a replica lie in the run."""
-    return "" if replica == primary else f"ranks/{replica}/"
-
-
 def read_manifest(store: Store, home: str, retry: Retry) -> Manifest | None:
     """A replica's last manifest; None when there is none that can be understood. Raises ``StoreError``."""
-    key = home + MANIFEST
+    key = home + contract.MANIFEST
     try:
         written = retry(lambda: store.head(key)).modified
         content = json.loads(retry(lambda: store.get(key)))

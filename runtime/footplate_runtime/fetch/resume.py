@@ -6,14 +6,14 @@ Every replica gets those of the primary, because all ranks read rank 0's checkpo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from footplate_runtime import contract
 from footplate_runtime.fetch.download import Downloads
 from footplate_runtime.fetch.errors import Refused, ResumeFailed, Unreachable
-from footplate_runtime.fetch.leftovers import Leftover, home_of, leftovers, read_manifest, without_clashes
+from footplate_runtime.fetch.leftovers import Leftover, leftovers, read_manifest, without_clashes
 from footplate_runtime.fetch.parallel import in_parallel
 from footplate_runtime.fetch.progress import Progress
 from footplate_runtime.files import Stamp
@@ -42,8 +42,9 @@ def resume(place: Place, orders: Orders, target: Path, downloads: Downloads, pro
     """
     try:
         store = downloads.open_store(orders.run_uri)
-        downloads.retry(lambda: announce(store, home_of(place.replica, orders.primary), Turn.of(place)))
-        return _Resuming(store, target, downloads, progress).run(place.replica, orders.primary)
+        downloads.retry(lambda: announce(store, orders.home(place.replica), Turn.of(place)))
+        homes = dict.fromkeys(orders.home(name) for name in (place.replica, orders.primary))
+        return _Resuming(store, target, downloads, progress).run(homes)
     except (Refused, Unreachable, StoreError) as error:
         raise ResumeFailed(f"The outputs of earlier attempts: {error}") from error
     except OSError as error:
@@ -58,9 +59,9 @@ class _Resuming:
         self._progress = progress
         self._damaged: list[str] = []
 
-    def run(self, replica: str, primary: str) -> Resumed:
+    def run(self, homes: Iterable[str]) -> Resumed:
+        """Bring what lies in the ``homes`` of replicas; of files with the same path that of the first."""
         _make_folder(self._target)
-        homes = dict.fromkeys(home_of(name, primary) for name in (replica, primary))
         wanted = without_clashes(item for home in homes for item in self._left_by(home))
         self._progress.total = sum(item.entry.size for item in wanted)
         files = tuple(file for file in in_parallel(self._bring, wanted) if file is not None)
