@@ -80,6 +80,7 @@ class PodRunner:
         }
         self._gpus = share_gpus(record.pod, record.gpus)
         self._warned: set[str] = set()
+        self._shown: Observed | None = None
 
     @property
     def pod(self) -> Json:
@@ -130,6 +131,7 @@ class PodRunner:
             await self._start(self._slots[plan.start])
             if lifecycle.plan(self.snapshot(), self._now()).start is not None:
                 return False  # the next one starts at once: one write of the status tells of both
+        self._shown = self._observe()
         self._hooks.changed()
         if plan.finished or plan.start is not None:
             return plan.finished
@@ -151,7 +153,10 @@ class PodRunner:
         )
 
     def observed(self) -> Observed:
-        """All that the pod's status is made of."""
+        """All that the pod's status is made of, as it was at the last ``changed``: never between two starts."""
+        return self._shown or self._observe()
+
+    def _observe(self) -> Observed:
         pod = self.snapshot()
         ending = pod.stop_by is not None or pod.settled_at is not None
         return Observed(
