@@ -222,8 +222,9 @@ async def test_deletion_ends_the_main_container_first_and_reports_before_the_pod
 
 
 async def test_deletion_kills_at_the_end_of_the_grace_period(node: NodeHarness) -> None:
-    await node.create(containers=[shell("trap '' TERM; while :; do sleep 0.05; done")])
-    await node.until(lambda pod: "running" in state_of(pod))
+    await node.create(containers=[shell("trap '' TERM; echo ready; while :; do sleep 0.05; done")])
+    pod = await node.until(lambda pod: "running" in state_of(pod))
+    await node.until_true(lambda: node.log(pod) == "ready\n", "the program ignores SIGTERM")
     before = time.monotonic()
     await node.client.delete(PODS, "p", "default", grace_seconds=1)
     await node.until_gone()
