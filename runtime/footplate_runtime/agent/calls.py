@@ -67,21 +67,25 @@ class Calls:
             self._transfers.settle(min(0.5, max(0.01, deadline - self._monotonic())))
 
     def insist(self, call: Callable[[], T], deadline: float) -> T:
-        """The result of ``call``, tried again until the deadline (in ``monotonic``'s seconds). Raises
-        ``StoreError``."""
+        """The result of ``call``, tried again until the deadline (in ``monotonic``'s seconds).
+
+        Raises ``StoreError``: what the store said last, if it has answered at all.
+        """
+        failure: StoreError = StoreUnavailable("The store did not answer in time.")
         pause = _FIRST_PAUSE
         while True:
             outcomes: list[object] = []
             self._transfers.submit(Transfer(call, outcomes.append))
             while not outcomes and self._monotonic() < deadline:
                 self._transfers.settle(min(0.5, max(0.01, deadline - self._monotonic())))
-            outcome = outcomes[0] if outcomes else StoreUnavailable("The store did not answer in time.")
+            outcome = outcomes[0] if outcomes else failure
             if not isinstance(outcome, Exception):
                 return cast(T, outcome)
             if not isinstance(outcome, StoreError):
                 raise outcome
-            self._failed(outcome)
+            failure = outcome
+            self._failed(failure)
             if self._monotonic() + pause >= deadline:
-                raise outcome
+                raise failure
             self._transfers.settle(pause * (0.5 + self._random() / 2))
             pause = min(_LONGEST_PAUSE, pause * 2)
