@@ -17,6 +17,8 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TRACEBACK = "Traceback (most recent call last):"
 _BEFORE_MAIN = re.compile(r"(?:SyntaxError|IndentationError|TabError): |.*: No module named \S+$")
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.<>]*(?:: |$)")
+_OWN = "footplate: "
 _TORCHRUN_SUMMARY = "ChildFailedError"
 
 
@@ -56,13 +58,16 @@ def error_in(lines: "Sequence[str]") -> "str | None":
 
 
 def _end_of_traceback(lines: "Sequence[str]", before: str) -> "str | None":
-    """The first line that is not indented. What stood ``before`` the traceback's head is a prefix of every line
-    (``[rank0]: `` of torch, ``  | `` of an exception group), or the unfinished line of a progress bar.
+    """The first line that names an exception, or else the first that is not indented: words of other processes may
+    stand among the traceback's own.
+
+    What stood ``before`` the traceback's head is a prefix of every line (``[rank0]: `` of torch, ``  | `` of an
+    exception group), or the unfinished line of a progress bar.
     """
     prefix = before if lines and lines[0].startswith(before) else ""
-    for line in lines:
-        if line.startswith(prefix):
-            text = line[len(prefix) :]
-            if text and not text[0].isspace():
-                return text
-    return None
+    texts = [line[len(prefix) :] for line in lines if line.startswith(prefix)]
+    ends = [text for text in texts if text and not text[0].isspace()]
+    for text in ends:
+        if _EXCEPTION.match(text) and not text.startswith(_OWN):
+            return text
+    return ends[0] if ends else None

@@ -71,7 +71,7 @@ class Mpi(Framework):
             None if blame.number else blame.code,
             blame.number or None,
             blame.sentence,
-            error=None if blame.said else blame.sentence,
+            error=blame.error or (None if blame.said else blame.sentence),
             replica=None if blame.replica == own else blame.replica,
         )
 

@@ -24,9 +24,8 @@ OUTPUT = 5  # bytes of its stdout
 ERROR = 6  # bytes of its stderr
 ENDED = 7  # {"status": 0}: it has ended and all that it wrote was sent; 128 + n after a signal, as a shell says it
 KILL = 8
-RANK = (
-    9  # {"words": [5, 123]} at the start of rank 5, process 123; at its end [5, exit code, signal, why, milliseconds]
-)
+# {"words": [5, 123], "error": ""} at the start of rank 5, process 123; at its end [5, exit code, signal, why, ms]
+RANK = 9
 STOPPING = 10  # {"signal": 15}: the node was asked to stop
 DONE = 11  # the launch is over
 PING = 12

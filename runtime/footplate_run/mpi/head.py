@@ -84,7 +84,7 @@ class Head:
         self.loop.add(self._wakeup)
         self._check_version()
         agent = self.folder.prepare_head(sys.executable)
-        self._ranks = RankReports(self.folder, lambda words: self._rank_says(0, words))
+        self._ranks = RankReports(self.folder, lambda words, error: self._rank_says(0, words, error))
         self.loop.add(self._ranks)
         self.loop.add(door(self.folder, self._agent_came))
         self._gather()
@@ -157,7 +157,8 @@ class Head:
         if kind == messages.HELLO:
             self.slots[index] = int(value_of(payload)["slots"])
         elif kind == messages.RANK:
-            self._rank_says(index, value_of(payload)["words"])
+            said = value_of(payload)
+            self._rank_says(index, said["words"], said["error"])
         elif kind == messages.STOPPING:
             if not self.stopped:  # else all of the job is
                 self.verdict.worker_stopping(self.how.replica(index), int(value_of(payload)["signal"]))
@@ -258,14 +259,14 @@ class Head:
 
     # -- failures
 
-    def _rank_says(self, index: int, words: "Sequence[int]") -> None:
+    def _rank_says(self, index: int, words: "Sequence[int]", error: str) -> None:
         replica = self.how.replica(index)
         if len(words) == 2:
             self.verdict.rank_started(words[0], replica)
             return
         rank, code, number, why, milliseconds = words
         told = why != BY_ITSELF or self._stopping
-        if self.verdict.rank_ended(rank, replica, code, number, told, milliseconds / 1000.0):
+        if self.verdict.rank_ended(rank, replica, code, number, told, milliseconds / 1000.0, error):
             self._mpirun.end_within(UNWIND_SECONDS)
         elif why == ORPHANED and not self._stopping and self._mpirun.status is None:
             self.verdict.daemon_gone(replica)

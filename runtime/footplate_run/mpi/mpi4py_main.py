@@ -7,7 +7,9 @@ does now and then. So this rank says itself that it was the one, before it abort
 import importlib
 import os
 import time
+import traceback
 
+from footplate_run.failure import LINE_LENGTH, cut
 from footplate_run.mpi.folder import ENV_FOLDER
 from footplate_run.mpi.rank import BY_ITSELF, rank_of, tell
 
@@ -22,8 +24,8 @@ def main() -> None:
     except SystemExit as end:
         _failed(exit_code_of(end.code))
         raise
-    except BaseException:
-        _failed(1)
+    except BaseException as error:
+        _failed(1, sentence_of(error))
         raise
 
 
@@ -34,10 +36,18 @@ def exit_code_of(value: object) -> int:
     return value & 255 if isinstance(value, int) else 1
 
 
-def _failed(code: int) -> None:
+def sentence_of(error: BaseException) -> str:
+    """The line that a traceback of it ends with; what else it has to say (a second line, notes) is left out."""
+    lines = traceback.format_exception_only(type(error), error)
+    sentence = next((line for line in lines if not line[:1].isspace()), lines[-1])
+    return cut(sentence.splitlines()[0], LINE_LENGTH)
+
+
+def _failed(code: int, error: str = "") -> None:
     folder = os.environ.get(ENV_FOLDER)
     if code and folder:
-        tell(folder, "{} {} 0 {} {}".format(rank_of(os.environ), code, BY_ITSELF, int(time.time() * 1000)))
+        now = int(time.time() * 1000)
+        tell(folder, "{} {} 0 {} {} {}".format(rank_of(os.environ), code, BY_ITSELF, now, error))
 
 
 if __name__ == "__main__":

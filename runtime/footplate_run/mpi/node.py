@@ -192,9 +192,9 @@ class Node:
         elif kind == messages.KILL:
             session.kill(time.monotonic())
 
-    def _rank_says(self, words: "Sequence[int]") -> None:
+    def _rank_says(self, words: "Sequence[int]", error: str) -> None:
         if self.head is not None:
-            self.head.send_json(messages.RANK, {"words": list(words)})
+            self.head.send_json(messages.RANK, {"words": list(words), "error": error})
 
     def _signalled(self, numbers: bytes) -> None:
         now = time.monotonic()

@@ -26,10 +26,11 @@ _SIGNALS = {
 class Blame:
     """What went wrong first: a sentence, and the replica and rank where it did, as far as that is known.
 
-    ``code`` is 128 + ``number`` after a signal; ``said`` is true when the program itself tells why, on its stderr.
+    ``code`` is 128 + ``number`` after a signal; ``said`` is true when the program itself tells why, on its stderr, and
+    ``error`` what it has told us.
     """
 
-    __slots__ = ("code", "number", "rank", "replica", "said", "sentence")
+    __slots__ = ("code", "error", "number", "rank", "replica", "said", "sentence")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Blame:
         number: int = 0,
         said: bool = False,
         rank: int = -1,
+        error: str = "",
     ) -> None:
         self.sentence = sentence
         self.replica = replica
@@ -46,14 +48,15 @@ class Blame:
         self.number = number
         self.said = said
         self.rank = rank
+        self.error = error
 
 
-def of_rank(rank: int, replica: "str | None", code: int, number: int) -> Blame:
+def of_rank(rank: int, replica: "str | None", code: int, number: int, error: str = "") -> Blame:
     """A rank that ended other than with 0; ``rank`` may be -1, and ``replica`` None, when mpirun does not say."""
     who = ("rank {}".format(rank) if rank >= 0 else "a process") + (" on {}".format(replica) if replica else "")
     if number:
         return Blame("{} was killed by {}".format(who, signal_name(number)), replica, 128 + number, number, rank=rank)
-    return Blame("{} exited with code {}".format(who, code), replica, code, said=True, rank=rank)
+    return Blame("{} exited with code {}".format(who, code), replica, code, said=True, rank=rank, error=error)
 
 
 def signal_name(number: int) -> str:

@@ -80,12 +80,14 @@ def _become(folder: bytes, words: "list[bytes]") -> None:
 
 
 def tell(here: str, words: str) -> None:
-    """``rank pid`` at the start; at the end ``rank code signal why milliseconds``, the last since the epoch."""
+    """``rank pid`` at the start; at the end ``rank code signal why milliseconds``, the last since the epoch, and then
+    what went wrong in words, where that is known.
+    """
     try:
         folder = os.open(here, os.O_RDONLY | os.O_DIRECTORY)
         node = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         # The path of a socket may have 107 bytes, a folder's more.
-        node.sendto(words.encode("ascii"), "/proc/self/fd/{}/{}".format(folder, SOCKET))
+        node.sendto(words.encode("utf-8", "replace"), "/proc/self/fd/{}/{}".format(folder, SOCKET))
         os.close(folder)
     except OSError:
         pass  # the launch is being ended; nobody asks any more

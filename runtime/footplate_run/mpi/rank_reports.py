@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
     from footplate_run.mpi.folder import Folder
 
+_LONGEST = 4096  # bytes of a report
+
 
 class RankReports(Source):
     """``heard`` gets what each says: (rank, process id) at its start; at its end (rank, exit code, signal, why,
-    milliseconds since the epoch).
+    milliseconds since the epoch), and its error in words or "".
     """
 
-    def __init__(self, folder: "Folder", heard: "Callable[[Sequence[int]], None]") -> None:
+    def __init__(self, folder: "Folder", heard: "Callable[[Sequence[int], str], None]") -> None:
         self._socket = folder.bind(rank.SOCKET, socket.SOCK_DGRAM)
         self._heard = heard
         self._pids = {}  # type: dict[int, int]
@@ -40,9 +42,10 @@ class RankReports(Source):
         return select.POLLIN
 
     def ready(self) -> None:
-        words = [int(word) for word in self._socket.recv(256).split()]
+        said = self._socket.recv(_LONGEST).decode("utf-8", "replace").split(" ", 5)
+        words = [int(word) for word in said[:5]]
         if len(words) == 2:
             self._pids[words[0]] = words[1]
         else:
             self._pids.pop(words[0], None)
-        self._heard(words)
+        self._heard(words, said[5] if len(said) > 5 else "")

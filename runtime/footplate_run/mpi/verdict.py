@@ -30,8 +30,10 @@ class Verdict:
         self.ranks[rank] = replica
         self._running.add(rank)
 
-    def rank_ended(self, rank: int, replica: str, code: int, number: int, told: bool, when: float) -> bool:
-        """True when that was a failure of its own; ``told`` says that it was asked to end.
+    def rank_ended(
+        self, rank: int, replica: str, code: int, number: int, told: bool, when: float, error: str = ""
+    ) -> bool:
+        """True when that was a failure of its own; ``told`` says that it was asked to end, ``error`` what it says.
 
         A rank that has failed may say so twice: before it aborts the others, and when it has ended. The first counts.
         """
@@ -41,7 +43,7 @@ class Verdict:
             return False
         self._failed.add(rank)
         doubt = 0 if number in _FAULTS else 2 if number or code == _LOST_PEER else 1
-        self._ends.append((when, doubt, of_rank(rank, replica, code, number)))
+        self._ends.append((when, doubt, of_rank(rank, replica, code, number, error)))
         self.failed = True
         return True
 

@@ -60,6 +60,10 @@ def test_last_lines_are_the_last() -> None:
         ),
         (" 50%|#   | 1/2 Traceback (most recent call last):\n  File\nKeyboardInterrupt\n", "KeyboardInterrupt"),
         ("Traceback (most recent call last):\n  File cut off", None),
+        ("Traceback (most recent call last):\n  File\n[worker-2:00000] *** An error occurred in Socket closed\n"
+         "footplate: rank 3 on worker-1 exited with code 1\nmodels.Wrong: image 17\nValueError: later\n",
+         "models.Wrong: image 17"),
+        ("Traceback (most recent call last):\n  File\n<no exception at all>\n", "<no exception at all>"),
         ('  File "t.py", line 1\n    x = (\n        ^\nSyntaxError: never closed\n', "SyntaxError: never closed"),
         ("/usr/bin/python3: No module named foo.bar\n", "/usr/bin/python3: No module named foo.bar"),
         ("  + Exception Group Traceback (most recent call last):\n  |   File\n  | ExceptionGroup: two\n"
@@ -67,7 +71,8 @@ def test_last_lines_are_the_last() -> None:
          "    | ValueError: leaf\n    +------------------------------------\n", "ValueError: leaf"),
         (TORCHRUN, "RuntimeError: shape mismatch"),
     ],
-    ids=["none", "plain", "chained", "progress-bar", "cut-off", "syntax", "no-module", "group", "torchrun"],
+    ids=["none", "plain", "chained", "progress-bar", "cut-off", "interleaved", "odd", "syntax", "no-module", "group",
+         "torchrun"],
 )  # fmt: skip
 def test_error_in(text: str, wanted: str | None) -> None:
     assert error_in(text.splitlines()) == wanted

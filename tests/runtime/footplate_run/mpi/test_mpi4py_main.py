@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import footplate_run
-from footplate_run.mpi.mpi4py_main import exit_code_of
+from footplate_run.mpi.mpi4py_main import exit_code_of, sentence_of
 
 RUN = """
 import runpy, sys
@@ -27,16 +27,16 @@ def main():
 @pytest.mark.parametrize(
     ("code", "said", "status"),
     [
-        ("raise ValueError('image 17')", b"3 1 0 0", 1),
-        ("import sys; sys.exit(7)", b"3 7 0 0", 7),
-        ("import sys; sys.exit('no data')", b"3 1 0 0", 1),
+        ("raise ValueError('image 17')", (b"3 1 0 0", b"ValueError: image 17"), 1),
+        ("import sys; sys.exit(7)", (b"3 7 0 0", b""), 7),
+        ("import sys; sys.exit('no data')", (b"3 1 0 0", b""), 1),
         ("import sys; sys.exit()", None, 0),
         ("import sys; print(sys.argv[1:])", None, 0),
         ("raise KeyboardInterrupt", None, None),
     ],
 )
 def test_a_rank_tells_of_its_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: bytes | None, status: int | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: tuple[bytes, bytes] | None, status: int | None
 ) -> None:
     (tmp_path / "mpi4py").mkdir()
     (tmp_path / "mpi4py" / "__init__.py").write_text("")
@@ -58,8 +58,8 @@ def test_a_rank_tells_of_its_failure(
             capture_output=True,
             timeout=60,
         )
-        heard = node.recv(256) if select.select([node], [], [], 0)[0] else None
-    assert (heard and heard.rpartition(b" ")[0]) == said
+        heard = node.recv(4096).split(b" ", 5) if select.select([node], [], [], 0)[0] else None
+    assert (heard and (b" ".join(heard[:4]), heard[5])) == said
     if status is not None:
         assert done.returncode == status, done.stderr
     if "argv" in code:
@@ -69,3 +69,13 @@ def test_a_rank_tells_of_its_failure(
 @pytest.mark.parametrize(("value", "code"), [(None, 0), (0, 0), (7, 7), (256 + 7, 7), ("no data", 1), (-1, 255)])
 def test_what_an_interpreter_exits_with(value: object, code: int) -> None:
     assert exit_code_of(value) == code
+
+
+def test_an_exception_in_one_line() -> None:
+    error = ValueError("image 17\nis upside down")
+    error.add_note("see the data sheet")
+    assert sentence_of(error) == "ValueError: image 17"
+    with pytest.raises(SyntaxError) as raised:
+        compile("x = (", "train.py", "exec")
+    assert sentence_of(raised.value) == "SyntaxError: '(' was never closed"
+    assert len(sentence_of(ValueError("x" * 9999))) == 500

@@ -103,3 +103,13 @@ def test_it_is_settled_when_all_ranks_have_ended_or_a_worker_is_lost() -> None:
     verdict.rank_started(0, "worker-0")
     verdict.rank_ended(0, "worker-0", 0, 0, False, 1)
     assert verdict.settled
+
+
+def test_the_one_to_blame_says_why() -> None:
+    verdict = Verdict()
+    verdict.rank_ended(3, "worker-1", 1, 0, False, 8.1, "ValueError: image 17")
+    verdict.rank_ended(3, "worker-1", 134, 6, False, 8.2)
+    verdict.rank_ended(5, "worker-2", 1, 0, False, 8.3, "MPI.Exception: lost a peer")
+    blame = verdict.blame(1)
+    assert blame is not None
+    assert blame.error == "ValueError: image 17"
