@@ -49,7 +49,19 @@ class Store(Protocol):
         ...
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Write the object unless there is one; True if this call wrote it."""
+        """Write the object unless there is one; True if this call wrote it.
+
+        After an answer that was lost the client asks again and may hear False of what it wrote itself: who must know
+        reads what is there. The same holds for ``replace``.
+        """
+        ...
+
+    def replace(self, key: str, data: bytes, etag: str) -> bool:
+        """Write the object over the version with this etag, as ``head`` gives it; False if that one is there no more.
+
+        Of many that replace the same version one wins. To change what one has read: ``head``, then ``get``, then
+        ``replace`` with the etag of the former.
+        """
         ...
 
     def get(self, key: str) -> bytes:

@@ -134,6 +134,16 @@ class CloudStore:
                 return False
         return True
 
+    def replace(self, key: str, data: bytes, etag: str) -> bool:
+        with self._told(key):
+            try:
+                obstore.put(self._client, self._name(key), data, mode={"e_tag": etag})
+            except (PreconditionError, NotFoundError, FileNotFoundError) as error:
+                if "NoSuchBucket" in str(error):
+                    raise
+                return False
+        return True
+
     def get(self, key: str) -> bytes:
         return b"".join(self.read(key))
 

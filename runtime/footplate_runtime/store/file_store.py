@@ -4,6 +4,7 @@ flushed."""
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from footplate_runtime.store.errors import AccessDenied, InvalidKey, NotFound, S
 from footplate_runtime.store.keys import check_folder, check_key
 
 _UNFINISHED = ".~footplate-"  # names of files that are being written; never listed
+_LOCK = _UNFINISHED + "lock"
 
 
 class FileStore:
@@ -50,6 +52,22 @@ class FileStore:
                 return False
             finally:
                 os.unlink(unfinished)
+            _sync_folder(os.path.dirname(path))
+            return True
+
+    def replace(self, key: str, data: bytes, etag: str) -> bool:
+        path = self._path(key)
+        with _told(key, self.uri):
+            unfinished, _ = _write_beside(path, (data,))
+            try:
+                with _locked(os.path.dirname(path)):
+                    if not _takes_over(unfinished, path, etag):
+                        os.unlink(unfinished)
+                        return False
+                    os.replace(unfinished, path)
+            except OSError:
+                os.unlink(unfinished)
+                raise
             _sync_folder(os.path.dirname(path))
             return True
 
@@ -131,6 +149,30 @@ def _write_beside(path: str, blocks: Iterable[bytes]) -> tuple[str, Receipt]:
             os.unlink(unfinished)
         raise
     return unfinished, Receipt(size, digest.hexdigest(), None)
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """One ``replace`` at a time in a folder, also from other machines (NFS locks files, not folders)."""
+    fd = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _takes_over(unfinished: str, path: str, etag: str) -> bool:
+    """Whether ``path`` still has this etag; if so ``unfinished`` is made later than it: no etag ever returns."""
+    try:
+        old = os.stat(path)
+    except FileNotFoundError:
+        return False
+    if _etag(old) != etag:
+        return False
+    new = os.stat(unfinished)
+    os.utime(unfinished, ns=(new.st_atime_ns, max(new.st_mtime_ns, old.st_mtime_ns + 1)))
+    return True
 
 
 def _make_folder(folder: str) -> None:

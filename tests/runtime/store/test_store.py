@@ -77,6 +77,43 @@ def test_only_one_of_many_creates_an_object(store: Store) -> None:
     assert store.get("one") == str(won.index(True)).encode()
 
 
+def test_a_version_is_replaced_once(store: Store) -> None:
+    store.put("fence", b"1")
+    first = store.head("fence").etag
+    assert first is not None
+
+    assert store.replace("fence", b"2", first)
+    assert store.get("fence") == b"2"
+    assert not store.replace("fence", b"3", first)
+    assert store.get("fence") == b"2"
+    second = store.head("fence").etag
+    assert second is not None
+    assert store.replace("fence", b"3", second)
+    assert store.get("fence") == b"3"
+
+
+def test_only_one_of_many_replaces_a_version(store: Store) -> None:
+    store.put("fence", b"old")
+    etag = store.head("fence").etag
+    assert etag is not None
+    with ThreadPoolExecutor(8) as threads:
+        won = list(threads.map(lambda i: store.replace("fence", str(i).encode(), etag), range(8)))
+
+    assert sorted(won) == [False] * 7 + [True]
+    assert store.get("fence") == str(won.index(True)).encode()
+    assert [entry.key for entry in store.list()] == ["fence"]
+
+
+def test_what_is_gone_is_not_replaced(store: Store) -> None:
+    store.put("fence", b"1")
+    etag = store.head("fence").etag
+    assert etag is not None
+    store.delete("fence")
+
+    assert not store.replace("fence", b"2", etag)
+    assert list(store.list()) == []
+
+
 def test_listing_is_by_folder(store: Store) -> None:
     for key in ("a/x", "a/b/y", "ab/z", "top"):
         store.put(key, key.encode())
