@@ -76,6 +76,13 @@ class Store(Protocol):
         """All objects below a folder ("" or ending in ``/``), in no promised order; none if there is no such folder."""
         ...
 
+    def folders(self, folder: str = "") -> Iterator[str]:
+        """Names of the folders right below a folder, sorted, at the cost of listing these alone.
+
+        Under ``file://`` one whose objects were all deleted is still there.
+        """
+        ...
+
     def head(self, key: str) -> Entry:
         """Size and etag of one object."""
         ...

@@ -165,6 +165,12 @@ class CloudStore:
                 for meta in chunk:
                     yield self._entry(meta)
 
+    def folders(self, folder: str = "") -> Iterator[str]:
+        below = self._prefix + check_folder(folder)
+        with self._told(folder):
+            found = obstore.list_with_delimiter(self._client, below or None)["common_prefixes"]
+        yield from sorted(prefix[len(below) :].rstrip("/") for prefix in found)
+
     def head(self, key: str) -> Entry:
         with self._told(key):
             return self._entry(obstore.head(self._client, self._name(key)))

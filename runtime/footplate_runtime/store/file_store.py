@@ -100,6 +100,16 @@ class FileStore:
             elif entry.is_file(follow_symlinks=False) and not entry.name.startswith(_UNFINISHED):
                 yield _entry(folder + entry.name, entry.stat(follow_symlinks=False))
 
+    def folders(self, folder: str = "") -> Iterator[str]:
+        top = os.path.join(self._root, check_folder(folder))
+        with _told(folder, self.uri):
+            try:
+                with os.scandir(top) as entries:
+                    found = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+            except (FileNotFoundError, NotADirectoryError):
+                return
+        yield from found
+
     def head(self, key: str) -> Entry:
         path = self._path(key)
         with _told(key, self.uri):

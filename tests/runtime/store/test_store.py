@@ -123,6 +123,26 @@ def test_listing_is_by_folder(store: Store) -> None:
     assert list(store.list("none/")) == []
 
 
+def test_folders_are_those_right_below(store: Store) -> None:
+    for key in ("a/x", "a/b/y", "a/c d/e/f", "ab/z", "ü/1", "top"):
+        store.put(key, key.encode())
+
+    assert list(store.folders()) == ["a", "ab", "ü"]
+    assert list(store.folders("a/")) == ["b", "c d"]
+    assert list(store.folders("a/b/")) == []
+    assert list(store.folders("none/")) == []
+    with pytest.raises(InvalidKey):
+        list(store.folders("a"))
+
+
+def test_more_folders_than_one_page_lists(store: Store) -> None:
+    names = [f"run-{number:04d}" for number in range(1100)]  # S3 answers with 1,000 at most
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda name: store.put(f"{name}/run.json", b"{}"), names))
+
+    assert list(store.folders()) == names
+
+
 def test_what_is_not_there(store: Store) -> None:
     with pytest.raises(NotFound, match=r"There is no .*missing"):
         store.get("missing")
