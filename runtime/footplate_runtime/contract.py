@@ -69,6 +69,7 @@ __all__ = [
     "MAX_STATUS_METRICS",
     "METRICS",
     "OUTPUTS",
+    "REPLICA",
     "RESTORED",
     "SOURCE_MOUNT",
     "STATE",
@@ -86,6 +87,7 @@ AGENT_PORT = 9464
 AGENT_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
 MANIFEST = "manifest.json"  # in the store: every output with its size and sha256
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
+REPLICA = "state/replica.json"  # fetch's: place and orders, for who finds the volume when its pod is gone
 RESTORED = "state/restored.jsonl"  # fetch's: which outputs of earlier attempts it has put in place
 FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json
 SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch

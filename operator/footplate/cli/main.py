@@ -119,6 +119,36 @@ def logs(
 
 
 @app.command()
+def upload(
+    pod_dir: Annotated[
+        Path, typer.Option(help="The pod's folder on its node, or a copy of its volume.", metavar="DIR", exists=True)
+    ],
+    store: Annotated[
+        str | None, typer.Option(help="Default: the store that the job had.", metavar="URI", show_default=False)
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Give up a store that fails after so long.", min=1)] = 3600,
+) -> None:
+    """Bring to the store what a pod has left in its volume and its agent could not upload.
+
+    Outputs, logs, metrics and the record go where they belong in the run, and the manifest is written. What is in the
+    store already is not sent again, so it may be called again after any end. It refuses when a later attempt of the
+    replica has begun. The keys of the store come from the usual variables (AWS_ACCESS_KEY_ID, …).
+
+    \b
+    Exit codes: 0 all is in the store, 1 not all, 2 DIR is no volume of a replica.
+
+    \b
+    Examples:
+      footplate upload --pod-dir /var/lib/kubelet/pods/2f6c…   on the node
+      footplate upload --pod-dir ./kept-volume                 on a copy of the volume
+      footplate upload --pod-dir ./kept-volume --store file:///srv/salvaged
+    """
+    from footplate.cli import upload as command
+
+    raise typer.Exit(command.upload(command.Order(pod_dir, store, timeout), console(), console(stderr=True)))
+
+
+@app.command()
 def version() -> None:
     """Print the version.
 

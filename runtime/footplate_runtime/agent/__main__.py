@@ -34,6 +34,7 @@ def _run(env: Mapping[str, str]) -> int:
     import time
 
     from footplate_runtime.agent.agent import TICK_SECONDS, Agent, Surroundings
+    from footplate_runtime.agent.alone import work_alone
     from footplate_runtime.orders import InvalidOrders, Orders, Place
     from footplate_runtime.store import InvalidStore, open_store
 
@@ -46,6 +47,7 @@ def _run(env: Mapping[str, str]) -> int:
         _log(str(error))
         return 2
     (place.root / contract.STATE).mkdir(parents=True, exist_ok=True)
+    work_alone(place.root, wait=True)
     around = Surroundings(time.monotonic, time.time, random.random, _log)
     agent = Agent(place, orders, store, around)
     _serve(env, agent)

@@ -59,11 +59,13 @@ class _Outputs(NamedTuple):
 class Agent:
     """One replica's agent. ``tick`` it while the program runs, then ``drain`` once."""
 
-    def __init__(self, place: Place, orders: Orders, store: Store, around: Surroundings) -> None:
+    def __init__(
+        self, place: Place, orders: Orders, store: Store, around: Surroundings, journal: str = contract.JOURNAL
+    ) -> None:
         self._place, self._orders, self._store, self._around = place, orders, store, around
         self._primary = place.replica == orders.primary
         self._tree = Tree(place, orders)
-        self._journal = Journal(place.root / contract.JOURNAL)
+        self._journal = Journal(place.root / journal)
         self._take_restored()
         self._sync = Sync(
             store, self._tree.root, self._journal, Transfers(), around.monotonic, around.random, around.log

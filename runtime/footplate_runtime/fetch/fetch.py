@@ -20,6 +20,7 @@ from footplate_runtime.fetch.source import Fetching, fetch_source
 from footplate_runtime.files import compact_json, write_atomically
 from footplate_runtime.launcher_archive import write_launcher
 from footplate_runtime.orders import Orders, Place
+from footplate_runtime.replica_file import write_replica_file
 from footplate_runtime.restored import write_restored
 
 _FOLDERS = (contract.INPUTS, contract.OUTPUTS, contract.LOGS, str(Path(contract.METRICS).parent), contract.STATE)
@@ -35,6 +36,7 @@ def fetch(place: Place, orders: Orders, env: Mapping[str, str], retry: Retry) ->
     for folder in _FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
         (root / folder).chmod(0o777)  # the program may run under another user than fetch and the agent
+    write_replica_file(place)
     write_launcher(root / contract.LAUNCHER)
     downloads = Downloads(orders.endpoint, orders.region, dict(env), retry)
     run = RunRevision(lambda: downloads.open_store(orders.run_uri), retry)

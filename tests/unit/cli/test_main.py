@@ -12,7 +12,7 @@ import pytest
 import footplate
 
 COMMANDS = [
-    *([], ["run"], ["logs"], ["version"]),
+    *([], ["run"], ["logs"], ["upload"], ["version"]),
     *(["local"], ["local", "up"], ["local", "down"], ["local", "status"], ["local", "kubeconfig"], ["local", "reset"]),
 ]
 HEAVY = ("rich.console", "pydantic", "yaml", "aiohttp", "kubernetes", "kopf", "obstore", "asyncio")
