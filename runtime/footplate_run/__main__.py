@@ -12,6 +12,7 @@ from footplate_run.console import Console, Relay, write_quietly
 from footplate_run.errors import CannotStart, Stopped
 from footplate_run.frameworks import framework_of
 from footplate_run.hosts import resolve, timeout_of, wait_for
+from footplate_run.masking import read_secrets
 from footplate_run.orders import read_orders, seconds_of
 from footplate_run.process import adopt_orphans, end_descendants, spawn
 from footplate_run.program import command_of, executable_path
@@ -32,6 +33,7 @@ def main() -> int:
     environment = {_text(name): _text(value) for name, value in os.environb.items()}
     root = environment.setdefault(layout.ENV_ROOT, layout.DEFAULT_ROOT)
     console = Console(os.path.join(root, layout.CONSOLE))
+    console.secrets = read_secrets(environment, root, console.say)
     adopt_orphans()
     began = time.time()
     try:
@@ -143,7 +145,7 @@ def _ending(
 ) -> report.Ending:
     lines = failure.last_lines(failure.lines_of(console.tail.bytes()))
     if error is not None:
-        error = failure.cut(error, failure.LINE_LENGTH)
+        error = failure.cut(console.secrets.text(error), failure.LINE_LENGTH)
     return report.Ending(exit_code, number, began, time.time(), error, lines, replica)
 
 

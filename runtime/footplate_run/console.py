@@ -1,12 +1,14 @@
 """Copies the program's stdout and stderr to the launcher's own and, both, to ``state/console.log``.
 
-Bytes go on as they come, in the order they come, lines or not, text or not. Trouble with a target never reaches the
-program: what cannot be written is counted, said once, and given up.
+Bytes go on as they come, in the order they come, lines or not, text or not; only values of Secrets are hidden. Trouble
+with a target never reaches the program: what cannot be written is counted, said once, and given up.
 """
 
 import errno
 import os
 import stat
+
+from footplate_run.masking import Secrets
 
 TYPE_CHECKING = False
 
@@ -35,6 +37,7 @@ class Console:
     """The log file and the tails of what went through; also the launcher's own voice."""
 
     def __init__(self, path: str) -> None:
+        self.secrets = Secrets()  # nothing of them gets here: who adds output hides them in it first
         self.tail = Tail()
         self.error_tail = Tail()
         self._path = path
@@ -50,7 +53,7 @@ class Console:
 
     def say(self, sentence: str) -> None:
         """A line of the launcher's own, on stderr and in the log."""
-        line = "footplate: {}\n".format(sentence).encode("utf-8", "replace")
+        line = "footplate: {}\n".format(self.secrets.text(sentence)).encode("utf-8", "replace")
         if self._line_open:
             line = b"\n" + line
         write_quietly(2, line)
@@ -101,13 +104,14 @@ class Relay:
     While the sink is not ready the source is not read, so that a slow reader slows the program as without a launcher.
     """
 
-    __slots__ = ("_console", "_error", "_pending", "_step", "sink", "source")
+    __slots__ = ("_console", "_error", "_mask", "_pending", "_step", "sink", "source")
 
     def __init__(self, source: int, sink: int, console: Console, error: bool) -> None:
         self.source = source  # type: int | None
         self.sink = sink  # type: int | None
         self._console = console
         self._error = error
+        self._mask = console.secrets.stream()
         self._pending = memoryview(b"")
         self._step = 1 << 30 if stat.S_ISREG(os.fstat(sink).st_mode) else _PIPE_BUF
         os.set_blocking(source, False)
@@ -127,6 +131,9 @@ class Relay:
         if not data:
             os.close(self.source)
             self.source = None
+        if self._mask is not None:
+            data = self._mask.feed(data) if data else self._mask.finish()
+        if not data:
             return
         self._console.add(data, self._error)
         if self.sink is not None:
@@ -154,10 +161,16 @@ class Relay:
             if not data:
                 break
             limit -= len(data)
-            self._console.add(data, self._error)
+            self._record(data if self._mask is None else self._mask.feed(data))
         if self.source is not None:
             os.close(self.source)
             self.source = None
+            if self._mask is not None:
+                self._record(self._mask.finish())
+
+    def _record(self, data: bytes) -> None:
+        if data:
+            self._console.add(data, self._error)
 
 
 def write_quietly(fd: int, data: bytes) -> None:

@@ -15,6 +15,7 @@ ENV_RESUME = "FOOTPLATE_RESUME"  # "1" from the second attempt on: outputs/ hold
 ENV_REPLACEMENT = "FOOTPLATE_REPLACEMENT"  # 1, 2, …: this pod takes the place of one that an elastic attempt has lost
 ENV_TERMINATION_LOG = "FOOTPLATE_TERMINATION_LOG"  # default /dev/termination-log
 ENV_STOP_SECONDS = "FOOTPLATE_STOP_SECONDS"  # after SIGTERM the launcher gives the program so long, then kills it
+ENV_SECRET_VARIABLES = "FOOTPLATE_SECRET_VARIABLES"  # JSON list: those with values of Secrets, hidden in logs
 ENV_HOSTS = "FOOTPLATE_HOSTS"  # a hosts file to resolve names with before DNS; set by the embedded node
 ENV_PEERS_TIMEOUT = "FOOTPLATE_PEERS_TIMEOUT_SECONDS"  # how long a replica waits for its peers; default 600
 
@@ -26,6 +27,7 @@ TERMINATION_LOG_LIMIT = 4096  # bytes; Kubernetes: Determine the Reason for Pod 
 LAUNCHER = "bin/footplate-run.pyz"
 LAUNCH = "launch/launch.json"  # the mounted ConfigMap
 KEYS = "keys"  # the mounted Secret of jobs whose replicas talk to each other by TLS: tls.crt and tls.key
+SECRETS = "secrets"  # secrets/<n>/<key>: mounted Secrets that all keys are taken from; their values are hidden in logs
 CODE = "code"  # the program's working directory; code/outputs and code/logs are links
 INPUTS = "inputs"  # inputs/<name>
 OUTPUTS = "outputs"

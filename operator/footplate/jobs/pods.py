@@ -15,6 +15,7 @@ from footplate.jobs.keys import keys_volume
 from footplate.jobs.launch import store_of
 from footplate.jobs.naming import Start
 from footplate.jobs.observe import EnvironmentImage
+from footplate.jobs.secrets import with_masking
 from footplate.jobs.template import merge_template
 from footplate_runtime import contract
 
@@ -89,7 +90,8 @@ def desired_pod(
             pod["spec"]["volumes"].append(keys_volume(job))
         pod["spec"]["hostname"] = str(replica)
         pod["spec"]["subdomain"] = naming.service_name(metadata.name)
-    return merge_template(pod, spec.pod_template.metadata, spec.pod_template.spec)
+    merged = merge_template(pod, spec.pod_template.metadata, spec.pod_template.spec)
+    return with_masking(merged) if spec.entrypoint.launcher else merged
 
 
 def grace_seconds(job: TrainingJob) -> int:

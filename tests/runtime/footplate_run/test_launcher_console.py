@@ -235,3 +235,63 @@ def test_how_long_copying_goes_on_after_the_end(tmp_path: Path) -> None:
     assert _time_left([relay], 0.5) == 0
     console.close()
     os.close(sink)
+
+
+TELLS_ITS_SECRET = """
+    import base64, os, sys, time
+    token, key = os.environ["TOKEN"], os.environ["KEY"]
+    print("url", "https://ada:" + token + "@host/")
+    os.write(1, token[:9].encode())
+    time.sleep(0.3)  # so that it comes in two reads
+    os.write(1, token[9:].encode() + b" and on\\n")
+    print("header", base64.b64encode(("ada:" + token).encode()).decode())
+    print(key)
+    sys.stdout.flush()
+    sys.stderr.write("an open line with " + token[:5])
+    sys.stderr.flush()
+    os.write(1, b"-----BEG")  # held back, and shown at the end
+    raise ValueError("bad token " + token)
+"""
+
+
+def test_values_of_secrets_are_hidden_everywhere(tree: LaunchTree) -> None:
+    token, key = "sk-0123456789abcdef", "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\n-----END KEY-----"
+    tree.write("train.py", TELLS_ITS_SECRET)
+    tree.orders("train.py")
+    (tree.root / "secrets/0").mkdir(parents=True)
+    (tree.root / "secrets/0/KEY").write_text(key)
+    ended = tree.run(env={"TOKEN": token, "KEY": key, "FOOTPLATE_SECRET_VARIABLES": '["TOKEN"]'})
+
+    out = ended.out.decode().splitlines()
+    assert out[:2] == ["url https://ada:***@host/", "*** and on"]
+    assert out[2].startswith("header ")
+    assert "***" in out[2]
+    assert out[3:] == ["***", "***", "***", "-----BEG"]
+    assert ended.err.startswith(b"an open line with sk-01Traceback")
+    assert ended.err.endswith(b"ValueError: bad token ***\n")
+    assert ended.exit["error"] == "ValueError: bad token ***"
+    written = [ended.out, ended.err, ended.console, ended.termination, (tree.root / "state/exit.json").read_bytes()]
+    for where in written:
+        assert token.encode() not in where
+        assert b"MIIEvQIBADANBgkq" not in where
+    assert sorted(ended.console) == sorted(ended.out + ended.err)
+
+
+def test_an_error_of_the_launcher_itself_tells_no_secret(tree: LaunchTree) -> None:
+    tree.orders(command=["./tool-sk-0123456789abcdef"])
+    ended = tree.run(env={"TOKEN": "sk-0123456789abcdef", "FOOTPLATE_SECRET_VARIABLES": '["TOKEN"]'})
+    assert ended.status == 127
+    assert ended.exit["error"] == "the command ./tool-*** was not found in the image"
+    assert b"sk-0123" not in ended.err + ended.termination
+
+
+def test_an_open_line_waits_only_for_what_may_be_a_secret(tree: LaunchTree) -> None:
+    tree.write("train.py", "import os, sys\nos.write(1, b'step 1 ... sk')\nsys.stdin.read()\nos.write(1, b'y')\n")
+    tree.orders("train.py")
+    process = tree.start(
+        env={"TOKEN": "sk-0123456789abcdef", "FOOTPLATE_SECRET_VARIABLES": '["TOKEN"]'}, stdin=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert select.select([process.stdout], [], [], PATIENCE)[0]
+    assert os.read(process.stdout.fileno(), 100) == b"step 1 ... "
+    assert tree.finish(process).out == b"sky"
