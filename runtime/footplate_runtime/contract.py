@@ -53,6 +53,7 @@ __all__ = [
     "ENV_NAMESPACE",
     "ENV_PEERS_TIMEOUT",
     "ENV_POD_IP",
+    "ENV_RECORD",
     "ENV_REPLACEMENT",
     "ENV_RESUME",
     "ENV_ROLE",
@@ -78,13 +79,17 @@ __all__ = [
     "SOURCE_MOUNT",
     "STATE",
     "TERMINATION_LOG_LIMIT",
+    "byte_size",
+    "completed_message",
     "log_name",
+    "plural",
     "references",
 ]
 
 ENV_POD_IP = "FOOTPLATE_POD_IP"  # of agent and fetch: the address to serve on
 ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of the agent: overrides outputs.flushSeconds of the orders
 ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
+ENV_RECORD = "FOOTPLATE_RECORD"  # of the primary's agent and of the recorder: what the operator knows of the record
 ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of AGENT_PORT
 AGENT_PORT = 9464
 # Environment of the agent's process. One arena: the threads of uploads would fragment memory to three times its use.
@@ -101,3 +106,23 @@ MAX_STATUS_METRICS = 32  # names in status.metrics and in the agent's reports
 def log_name(replica: str, replacement: int) -> str:
     """What the logs and metrics of one start of a replica are called in the store: ``worker-1``, ``worker-1.r2``."""
     return f"{replica}.r{replacement}" if replacement else replica
+
+
+def completed_message(files: int, size: int, uri: str) -> str:
+    """The sentence of a job that has completed, in its status and in its record."""
+    return f"{plural(files, 'file')} ({byte_size(size)}) in {uri}"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def byte_size(number: int) -> str:
+    """Bytes as people read them: 81234 is 81.2 kB."""
+    value, unit = float(number), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"

@@ -26,6 +26,7 @@ class Place(NamedTuple):
     termination_log: Path
     replacement: int = 0  # so many pods of this replica were lost in this attempt before
     resume: bool = False  # the outputs of earlier attempts belong in place before the program starts
+    record: Mapping[str, Any] = {}  # of the primary's agent: what only the operator knows of run.json
 
     @property
     def log_name(self) -> str:
@@ -42,6 +43,7 @@ class Place(NamedTuple):
             termination_log=Path(env.get(contract.ENV_TERMINATION_LOG) or contract.DEFAULT_TERMINATION_LOG),
             replacement=_number(env, contract.ENV_REPLACEMENT, least=1) if contract.ENV_REPLACEMENT in env else 0,
             resume=env.get(contract.ENV_RESUME) == "1",
+            record=_object(env, contract.ENV_RECORD),
         )
 
 
@@ -65,6 +67,8 @@ class Orders(NamedTuple):
     exclude: tuple[str, ...]
     flush_seconds: float
     record: Mapping[str, Any]
+    replicas: int  # of all roles
+    launcher: bool  # false: the user's command runs without it, and nobody leaves a report of its end
 
     def home(self, replica: str) -> str:
         """Where the outputs and the manifest of a replica lie in the run: a prefix of their keys."""
@@ -104,6 +108,8 @@ class Orders(NamedTuple):
             exclude=tuple(outputs.get("exclude") or ()),
             flush_seconds=float(outputs.get("flushSeconds") or 600),
             record=dict(launch.get("record") or {}),
+            replicas=sum((launch.get("roles") or {"worker": 1}).values()),
+            launcher=((launch.get("record") or {}).get("spec") or {}).get("entrypoint", {}).get("launcher", True),
         )
 
 
@@ -117,6 +123,17 @@ def _text(env: Mapping[str, str], name: str) -> str:
     value = env.get(name)
     if not value or "/" in value:
         raise InvalidOrders(f"{name} is {value!r}; the operator sets it in every container of a replica.")
+    return value
+
+
+def _object(env: Mapping[str, str], name: str) -> Mapping[str, Any]:
+    """A JSON object; empty when the variable is not set."""
+    try:
+        value = json.loads(env.get(name) or "{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidOrders(f"{name} is no JSON object; use an operator and a runtime image of the same version.")
     return value
 
 

@@ -13,25 +13,28 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from footplate_runtime import contract
-from footplate_runtime.agent import record
 from footplate_runtime.agent.calls import Calls
 from footplate_runtime.agent.clock import rfc3339
-from footplate_runtime.agent.fence import Fence
+from footplate_runtime.agent.fence import Fence, Superseded
+from footplate_runtime.agent.fenced_store import FencedStore
 from footplate_runtime.agent.journal import Journal, Uploaded
 from footplate_runtime.agent.manifest import Manifest, OutputFile, digest, not_stored
 from footplate_runtime.agent.metrics_tail import MetricsTail
 from footplate_runtime.agent.quiet import Quiet
+from footplate_runtime.agent.recording import Recording
 from footplate_runtime.agent.report import Phase, Result, Status
 from footplate_runtime.agent.scan import open_beneath
 from footplate_runtime.agent.sync import Sync
 from footplate_runtime.agent.transfers import Transfers
 from footplate_runtime.agent.tree import Tree
 from footplate_runtime.agent.uploader import Item
-from footplate_runtime.files import compact_json, cut, write_termination_message
+from footplate_runtime.changing import change
+from footplate_runtime.files import cut, write_termination_message
 from footplate_runtime.orders import Orders, Place
+from footplate_runtime.record.by_agent import Ending, Logged
 from footplate_runtime.restored import parse_restored
 from footplate_runtime.store import Store, StoreError, StoreUnavailable, find_segments
-from footplate_runtime.turns import Turn
+from footplate_runtime.turns import Holder, Turn
 
 TICK_SECONDS = 1.0
 _SCAN_SHARE = 20  # the pause between scans in lengths of a scan: at most 5 % of a core
@@ -67,17 +70,21 @@ class Agent:
         self._tree = Tree(place, orders)
         self._journal = Journal(place.root / journal)
         self._take_restored()
+        fenced = FencedStore(store, lambda: self._fence.check())
         self._sync = Sync(
-            store, self._tree.root, self._journal, Transfers(), around.monotonic, around.random, around.log
+            fenced, self._tree.root, self._journal, Transfers(), around.monotonic, around.random, around.log
         )
         self._calls = Calls(around.monotonic, around.random, self._sync.failed)
-        self._fence = Fence(store, self._tree.home, Turn.of(place), self._calls, around.monotonic, around.log)
+        mine = Holder(Turn.of(place), f"{int(around.random() * 2**53):014x}")
+        self._fence = Fence(store, self._tree.home, mine, self._calls, around.monotonic, around.log)
+        self._recording = Recording(
+            store, place, orders, self._fetched, self._fence, self._calls, around.monotonic, around.wall
+        )
         self._tail = MetricsTail(self._tree.root)
         self._quiet = Quiet()
         self._outputs = _Outputs()
         self._next_scan = 0.0
         self._activity_ns = 0
-        self._record: record.Record | None = None
         self._phase: Phase = "Running"
         self.status = self._status()
 
@@ -88,9 +95,9 @@ class Agent:
         if self._fence.closed is not None:
             self._sync.offer(())
             return
-        if self._primary and self._record is None:
-            self._calls.attempt("run.json", self._begin_record, self._record_begun)
         self._tail.read()
+        if self._primary:
+            self._recording.tick(self._logged())
         self._sync.grow(self._noted(self._tree.growing().items))
         now = self._around.monotonic()
         if now >= self._next_scan:
@@ -111,7 +118,7 @@ class Agent:
         self._phase = "Draining"
         while self._tail.read():
             pass
-        self._fence.look_now(often=False)
+        self._fence.look_now()
         missing, error = self._upload_all(deadline)
         if error is None:
             self._drop_segments(deadline)
@@ -149,15 +156,8 @@ class Agent:
         self._activity_ns = max([self._activity_ns, *(item.stamp.mtime_ns for item in items)])
         return items
 
-    def _begin_record(self) -> record.Record:
-        previous = record.read_previous(self._store)
-        now = rfc3339(self._around.wall())
-        begun = record.begun(previous, self._orders, self._place.attempt, self._fetched(), now)
-        self._store.put(record.RUN, compact_json(begun))
-        return begun
-
-    def _record_begun(self, begun: record.Record) -> None:
-        self._record = begun
+    def _logged(self) -> Logged:
+        return Logged(self._tail.summary(), {})
 
     def _publish(self) -> None:
         self.status = self._status()
@@ -250,13 +250,17 @@ class Agent:
         """Write run.json and, last, the manifest."""
         written = self._manifest(missing, complete=error is None).to_json()
         self._calls.wait(end)  # the record of the start must not land after that of the end
+        key, phase = self._tree.home + contract.MANIFEST, None
         try:
             if self._primary:
-                self._calls.insist(lambda: self._end_record(error is None), end)
-            self._calls.insist(lambda: self._store.put(self._tree.home + contract.MANIFEST, written), end)
+                logged, ending = self._logged(), self._ending(error is None, digest(written))
+                phase = self._calls.insist(lambda: self._recording.end(logged, ending), end)
+            self._calls.insist(lambda: change(self._store, key, lambda _: written, self._fence.confirm), end)
+        except Superseded as superseded:
+            return self._result(missing, str(superseded), None)
         except StoreError as failure:
             return self._result(missing, error or str(failure), None)
-        return self._result(missing, error, digest(written))
+        return self._result(missing, error, digest(written))._replace(record=phase)
 
     def _manifest(self, missing: tuple[str, ...], complete: bool) -> Manifest:
         files = []
@@ -266,12 +270,10 @@ class Agent:
                 files.append(OutputFile(path, item.stamp.size, self._journal.uploaded[item.key].sha256))
         return Manifest(self._place.attempt, tuple(files), complete, missing)
 
-    def _end_record(self, complete: bool) -> None:
-        begun = self._record if self._record is not None else self._begin_record()
-        exit_report = self._read_json(contract.EXIT)
-        now = rfc3339(self._around.wall())
-        ended = record.ended(begun, exit_report, complete, self._tail.summary(), now)
-        self._store.put(record.RUN, compact_json(ended))
+    def _ending(self, complete: bool, manifest_digest: str) -> Ending:
+        outputs = self._outputs
+        report = self._read_json(contract.EXIT)
+        return Ending(report, complete, outputs.stored_files, outputs.stored_bytes, manifest_digest)
 
     def _result(self, missing: tuple[str, ...], error: str | None, manifest_digest: str | None) -> Result:
         outputs = self._outputs

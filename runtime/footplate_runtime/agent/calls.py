@@ -44,12 +44,13 @@ class Calls:
 
         self._transfers.submit(Transfer(call, done))
 
-    def ask(self, call: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Start ``call`` once; ``then`` is called with its result, unless the store fails."""
+    def ask(self, call: Callable[[], T], then: Callable[[T], None], otherwise: Callable[[], None]) -> None:
+        """Start ``call`` once; ``then`` is called with its result, ``otherwise`` when the store fails."""
 
         def done(outcome: object) -> None:
             if isinstance(outcome, StoreError):
                 self._failed(outcome)
+                otherwise()
             elif isinstance(outcome, Exception):
                 raise outcome
             else:

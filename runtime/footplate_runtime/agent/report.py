@@ -77,6 +77,7 @@ class Result(NamedTuple):
     missing: tuple[str, ...]
     error: str | None
     metrics: dict[str, dict[str, Any]]
+    record: str | None = None  # the phase that this agent has written into run.json
 
     @property
     def complete(self) -> bool:
@@ -96,6 +97,7 @@ class Result(NamedTuple):
                     "manifestDigest": self.manifest_digest,
                     "missing": missing,
                     "error": cut(self.error, _ERROR_BYTES) if self.error else None,
+                    "record": self.record,
                     "metrics": dict(metrics),
                 }
             )

@@ -13,7 +13,7 @@ from footplate_runtime.agent.report import Result, Status
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.replica_file import read_replica_file
 from footplate_runtime.store import open_store
-from footplate_runtime.turns import Turn, newest
+from footplate_runtime.turns import Turn, holder
 
 
 class NotSalvaged(Exception):
@@ -36,7 +36,7 @@ class Salvage:
             journal = f"{journal}.{hashlib.sha256(orders.run_uri.encode()).hexdigest()[:8]}"
         self.run_uri = orders.run_uri
         opened = open_store(orders.run_uri, orders.endpoint, orders.region, env)
-        _refuse_older(self.place, newest(opened, orders.home(self.place.replica)))
+        _refuse_older(self.place, holder(opened, orders.home(self.place.replica)).turn)
         try:
             work_alone(self.place.root)
             self._agent = Agent(self.place, orders, opened, around, journal)

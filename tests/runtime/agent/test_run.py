@@ -23,6 +23,7 @@ def test_everything_is_in_the_store_at_the_end(replica: Replica) -> None:
         assert agent.stop() == 0
 
     assert replica.keys() == [
+        "attempt.json",
         "logs/1/worker-0.log",
         "logs/1/worker-0/debug.log",
         "manifest.json",
@@ -118,7 +119,7 @@ def test_another_rank_has_its_own_place(local: Replica) -> None:
         agent.wait_for_log("Uploading")
         assert agent.stop() == 0
 
-    assert other.keys() == ["ranks/worker-1/manifest.json", "ranks/worker-1/outputs/shard-1"]
+    assert other.keys() == [f"ranks/worker-1/{name}" for name in ("attempt.json", "manifest.json", "outputs/shard-1")]
     assert [f["path"] for f in other.json("ranks/worker-1/manifest.json")["files"]] == ["outputs/shard-1"]
 
 
@@ -191,7 +192,7 @@ def test_a_taken_port_does_not_keep_it_from_its_work(local: Replica) -> None:
             second.wait_for_log("Uploading")
             assert "is not served on" in second.log
             assert second.stop() == 0
-    assert other.keys("ranks/") == ["ranks/worker-1/manifest.json", "ranks/worker-1/outputs/b"]
+    assert other.keys("ranks/") == [f"ranks/worker-1/{name}" for name in ("attempt.json", "manifest.json", "outputs/b")]
 
 
 def _console(replica: Replica) -> bytes:

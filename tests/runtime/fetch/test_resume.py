@@ -78,7 +78,7 @@ def test_the_outputs_are_back_and_go_up_only_when_they_change(first: Replica) ->
     attempts = second.json("run.json")["attempts"]
     assert [(a["number"], a["exitCode"], a["outputsComplete"]) for a in attempts] == [(1, 1, True), (2, 0, True)]
     assert attempts[1]["resumed"] == {"files": 3, "bytes": 15, "damaged": []}
-    assert "resumed" not in attempts[0]
+    assert attempts[0]["resumed"] is None
 
 
 def test_other_replicas_get_the_primarys_and_keep_their_own(first: Replica) -> None:
