@@ -8,7 +8,7 @@ TEST   := $(VENV)/.installed-test
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-frameworks verify crds golden clean
+.PHONY: help demo test test-frameworks bench-agent verify crds golden clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -29,6 +29,9 @@ test: $(TEST)  ## run all tests, but those of environments that take minutes to 
 
 test-frameworks: $(TEST)  ## run the tests of all frameworks, and build what they need
 	$(PYTEST) -n 2 --dist worksteal -m "frameworks or all_kills" --slow-builds --all-kills
+
+bench-agent: $(TEST)  ## measure the agent's uploads beside rclone, s5cmd, aws and raw sockets (a quarter of an hour)
+	$(BIN)/python benchmarks/agent.py
 
 verify: $(TEST)  ## generated files, ruff, mypy, import rules, clean tree
 	$(BIN)/python -m footplate.api.crd --check

@@ -114,7 +114,9 @@ async def together(*parts: Coroutine[Any, Any, None]) -> None:
 def context_of(settings: Settings) -> Context:
     store = settings.store
     return Context(
-        store=StoreAddress(store.uri, store.secret_name, store.endpoint, store.region),
+        store=StoreAddress(
+            store.uri, store.secret_name, store.endpoint, store.region, store.path_style, store.ca_certificate
+        ),
         runtime_image=settings.runtime_image,
         poll_seconds=settings.poll_seconds,
     )

@@ -30,6 +30,10 @@ class StoreSettings(_Section):
     """The Secret with the store's keys, in the namespace of each job; None when none are needed."""
     endpoint: Text | None = None
     region: Text | None = None
+    path_style: bool = True
+    """The bucket is a folder of the endpoint; false: a part of its host name."""
+    ca_certificate: Annotated[str, Field(pattern=r"^\s*-----BEGIN CERTIFICATE-----")] | None = None
+    """PEM of the CAs to trust besides those of the runtime image."""
 
 
 class BuilderSettings(_Section):
@@ -85,6 +89,8 @@ def _sentence(error: Mapping[str, Any]) -> str:
         return f"`{key}` must hold keys and values, not {error['input']!r}."
     if error["loc"] == ("store", "uri") and error["type"] == "string_pattern_mismatch":
         return f"`store.uri` must begin with s3://, gs://, az:// or file://, not {error['input']!r}."
+    if error["loc"] == ("store", "caCertificate") and error["type"] == "string_pattern_mismatch":
+        return "`store.caCertificate` must be PEM and begin with -----BEGIN CERTIFICATE-----; write it as a block (|)."
     said = error["msg"].removeprefix("Input ").rstrip(".")
     return f"`{key}` {said[0].lower()}{said[1:]}, not {error['input']!r}."
 

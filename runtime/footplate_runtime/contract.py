@@ -60,6 +60,7 @@ __all__ = [
     "ENV_ROOT",
     "ENV_SECRET_VARIABLES",
     "ENV_STOP_SECONDS",
+    "ENV_STORE_KEYS",
     "ENV_TERMINATION_LOG",
     "EXIT",
     "FETCH_REPORT",
@@ -78,6 +79,7 @@ __all__ = [
     "SECRETS",
     "SOURCE_MOUNT",
     "STATE",
+    "STORE_KEYS_MOUNT",
     "TERMINATION_LOG_LIMIT",
     "byte_size",
     "completed_message",
@@ -91,6 +93,8 @@ ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of the agent: overrides outputs
 ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
 ENV_RECORD = "FOOTPLATE_RECORD"  # of the primary's agent and of the recorder: what the operator knows of the record
 ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of AGENT_PORT
+ENV_STORE_KEYS = "FOOTPLATE_STORE_KEYS"  # of fetch and the agent: where the store's Secret is mounted, a file a key
+STORE_KEYS_MOUNT = "/var/run/footplate/store"  # not below the root, which the program sees
 AGENT_PORT = 9464
 # Environment of the agent's process. One arena: the threads of uploads would fragment memory to three times its use.
 AGENT_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from footplate_runtime import contract
+from footplate_runtime.store import Store, StoreSettings, open_store
 
 
 class InvalidOrders(Exception):
@@ -58,8 +59,7 @@ class Orders(NamedTuple):
     """The parts of launch.json that fetch and the agent use."""
 
     job: Mapping[str, Any]
-    endpoint: str | None
-    region: str | None
+    store_settings: StoreSettings
     run_uri: str
     source: Mapping[str, Any] | None
     inputs: tuple[Input, ...]
@@ -69,6 +69,10 @@ class Orders(NamedTuple):
     record: Mapping[str, Any]
     replicas: int  # of all roles
     launcher: bool  # false: the user's command runs without it, and nobody leaves a report of its end
+
+    def open_store(self, env: Mapping[str, str], uri: str | None = None) -> Store:
+        """The run's store, or another with the same settings; ``env`` has the keys. Raises ``InvalidStore``."""
+        return open_store(uri or self.run_uri, env=env, **self.store_settings._asdict())
 
     def home(self, replica: str) -> str:
         """Where the outputs and the manifest of a replica lie in the run: a prefix of their keys."""
@@ -99,8 +103,9 @@ class Orders(NamedTuple):
             raise ValueError("runUri does not end with '/'")
         return cls(
             job=dict(launch["job"]),
-            endpoint=store.get("endpoint"),
-            region=store.get("region"),
+            store_settings=StoreSettings(
+                store.get("endpoint"), store.get("region"), store.get("pathStyle"), store.get("caCertificate")
+            ),
             run_uri=launch["runUri"],
             source=launch.get("source"),
             inputs=tuple(_input(i["name"], i["uri"]) for i in launch.get("inputs") or ()),

@@ -42,6 +42,7 @@ class Replica:
     source: dict[str, Any] | None = None
     inputs: list[dict[str, str]] = field(default_factory=list)
     exclude: list[str] = field(default_factory=list)
+    ca_certificate: str | None = None
     attempt: int = 1
     role: str = "worker"
     index: int = 0
@@ -57,7 +58,7 @@ class Replica:
     @property
     def store(self) -> Store:
         """The run as a reader sees it."""
-        return open_store(self.run_uri, self.endpoint, None, self.secret)
+        return open_store(self.run_uri, self.endpoint, None, self.secret, ca_certificate=self.ca_certificate)
 
     @property
     def env(self) -> dict[str, str]:
@@ -83,7 +84,7 @@ class Replica:
         orders = {
             "version": 1,
             "job": {"name": "digits", "namespace": "default", "uid": "1a2b3c4d", "experiment": "default"},
-            "store": {"uri": self.run_uri, "endpoint": self.endpoint, "region": None},
+            "store": {"uri": self.run_uri, "endpoint": self.endpoint, "caCertificate": self.ca_certificate},
             "runUri": self.run_uri,
             "source": self.source,
             "inputs": self.inputs,

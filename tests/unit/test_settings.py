@@ -39,7 +39,7 @@ def test_the_documented_file_is_valid_and_shows_the_defaults(tmp_path: Path) -> 
 
 def test_keys_are_camel_case(tmp_path: Path) -> None:
     text = """
-        store: {uri: file:///srv, secretName: keys, endpoint: "http://minio:9000", region: eu}
+        store: {uri: file:///srv, secretName: keys, endpoint: "http://minio:9000", region: eu, pathStyle: false}
         builder: {image: kaniko, command: [build], env: {LEVEL: "3"}}
         namespaces: [ml, research]
         leaderElection: false
@@ -48,6 +48,7 @@ def test_keys_are_camel_case(tmp_path: Path) -> None:
         """
     settings = load(write(tmp_path, text))
     assert settings.store.secret_name == "keys"
+    assert settings.store.path_style is False
     assert settings.builder.command == ("build",)
     assert settings.builder.env == {"LEVEL": "3"}
     assert settings.namespaces == ("ml", "research")
@@ -64,8 +65,13 @@ def test_keys_are_camel_case(tmp_path: Path) -> None:
         ("store: here", "`store` must hold keys and values, not 'here'."),
         (
             "store: {uri: s3://b, url: x}",
-            "`store.url` is no setting; known here: uri, secretName, endpoint, region.",
+            "`store.url` is no setting; known here: uri, secretName, endpoint, region, pathStyle, caCertificate.",
         ),
+        (
+            "store: {uri: s3://b, caCertificate: /etc/ssl/ca.crt}",
+            "`store.caCertificate` must be PEM and begin with -----BEGIN CERTIFICATE-----",
+        ),
+        ("store: {uri: s3://b, pathStyle: 'no'}", "`store.pathStyle` should be a valid boolean, not 'no'."),
         ("{store: {uri: s3://b}, sweep_second: 3}", "`sweep_second` is no setting; known here: store, runtimeImage"),
         ("{store: {uri: s3://b}, workers: 0}", "`workers` should be greater than or equal to 1, not 0."),
         ("{store: {uri: s3://b}, workers: '16'}", "`workers` should be a valid integer, not '16'."),

@@ -14,9 +14,17 @@ class StoreAddress:
     secret_name: str | None = None
     endpoint: str | None = None
     region: str | None = None
+    path_style: bool | None = None
+    ca_certificate: str | None = None
 
     def as_json(self) -> Mapping[str, object]:
-        return {"uri": self.uri, "endpoint": self.endpoint, "region": self.region}
+        return {
+            "uri": self.uri,
+            "endpoint": self.endpoint,
+            "region": self.region,
+            "pathStyle": self.path_style,
+            "caCertificate": self.ca_certificate,
+        }
 
 
 @dataclass(frozen=True, slots=True)

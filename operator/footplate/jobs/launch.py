@@ -20,7 +20,7 @@ from footplate.jobs.observe import EnvironmentImage
 def store_of(job: TrainingJob, context: Context) -> StoreAddress:
     """The job's own store when its spec names one, else the operator's.
 
-    The operator's endpoint and region are those of its own store alone; another's come with the keys in its Secret.
+    The operator's settings are those of its own store alone; another's come with the keys in its Secret.
     """
     own = job.spec.outputs.store
     if own is None:

@@ -26,6 +26,7 @@ ROOT_MOUNT = {"name": "footplate", "mountPath": ROOT}
 LAUNCH_MOUNT = {"name": "launch", "mountPath": f"{ROOT}/launch", "readOnly": True}
 SOURCE_MOUNT = {"name": "source", "mountPath": f"{ROOT}/{contract.SOURCE_MOUNT}", "readOnly": True}
 KEYS_MOUNT = {"name": "keys", "mountPath": f"{ROOT}/{contract.KEYS}", "readOnly": True}
+STORE_KEYS_MOUNT = {"name": "store-keys", "mountPath": contract.STORE_KEYS_MOUNT, "readOnly": True}
 SHM_MOUNT = {
     "name": "dshm",
     "mountPath": "/dev/shm",
@@ -81,7 +82,7 @@ def desired_pod(
                 _agent(job, start, context),
             ],
             "containers": [_train(job, start, image, resources)],
-            "volumes": _volumes(job, resources),
+            "volumes": _volumes(job, resources, store_of(job, context).secret_name),
         },
     }
     if sum(framework.roles(spec).values()) > 1:
@@ -127,8 +128,10 @@ def _runtime_container(job: TrainingJob, start: Start, context: Context, name: s
         "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT)],
     }
     secret = store_of(job, context).secret_name
-    if secret:
+    if secret:  # as variables, and as files, which the kubelet renews when the Secret changes
         container["envFrom"] = [{"secretRef": {"name": secret}}]
+        container["env"].append({"name": contract.ENV_STORE_KEYS, "value": contract.STORE_KEYS_MOUNT})
+        container["volumeMounts"].append(dict(STORE_KEYS_MOUNT))
     return container
 
 
@@ -188,7 +191,7 @@ def _resources(resources: Resources) -> Manifest:
     return {"requests": requests, "limits": limits}
 
 
-def _volumes(job: TrainingJob, resources: Resources) -> Sequence[Manifest]:
+def _volumes(job: TrainingJob, resources: Resources, store_secret: str | None) -> Sequence[Manifest]:
     shm: Manifest = {"medium": "Memory"}
     if resources.shared_memory is not None:
         shm["sizeLimit"] = str(resources.shared_memory)
@@ -197,6 +200,8 @@ def _volumes(job: TrainingJob, resources: Resources) -> Sequence[Manifest]:
         {"name": "launch", "configMap": {"name": naming.launch_config_name(job.metadata.name)}},
         {"name": "dshm", "emptyDir": shm},
     ]
+    if store_secret:  # optional: that it is missing is said of the variables, and clearer
+        volumes.append({"name": "store-keys", "secret": {"secretName": store_secret, "optional": True}})
     if job.spec.source and job.spec.source.config_map:
         volumes.append({"name": "source", "configMap": {"name": job.spec.source.config_map.name}})
     return volumes

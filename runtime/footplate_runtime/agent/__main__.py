@@ -36,13 +36,13 @@ def _run(env: Mapping[str, str]) -> int:
     from footplate_runtime.agent.agent import TICK_SECONDS, Agent, Surroundings
     from footplate_runtime.agent.alone import work_alone
     from footplate_runtime.orders import InvalidOrders, Orders, Place
-    from footplate_runtime.store import InvalidStore, open_store
+    from footplate_runtime.store import InvalidStore
 
     try:
         place = Place.from_env(env)
         orders = Orders.load(place.root)
         grace = float(env.get(contract.ENV_GRACE_SECONDS) or orders.flush_seconds)
-        store = open_store(orders.run_uri, orders.endpoint, orders.region, env)
+        store = orders.open_store(env)
     except (InvalidOrders, InvalidStore, ValueError) as error:
         _log(str(error))
         return 2

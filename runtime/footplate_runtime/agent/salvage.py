@@ -12,7 +12,7 @@ from footplate_runtime.agent.alone import AtWork, work_alone
 from footplate_runtime.agent.report import Result, Status
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.replica_file import read_replica_file
-from footplate_runtime.store import open_store
+from footplate_runtime.store import StoreSettings
 from footplate_runtime.turns import Turn, holder
 
 
@@ -35,7 +35,7 @@ class Salvage:
             orders = _in_other_store(orders, store)
             journal = f"{journal}.{hashlib.sha256(orders.run_uri.encode()).hexdigest()[:8]}"
         self.run_uri = orders.run_uri
-        opened = open_store(orders.run_uri, orders.endpoint, orders.region, env)
+        opened = orders.open_store(env)
         _refuse_older(self.place, holder(opened, orders.home(self.place.replica)).turn)
         try:
             work_alone(self.place.root)
@@ -57,9 +57,9 @@ class Salvage:
 
 
 def _in_other_store(orders: Orders, store: str) -> Orders:
-    """The same run below another address; the endpoint and the region were those of the job's own."""
+    """The same run below another address; the settings were those of the job's own."""
     run = "/".join(orders.run_uri.rstrip("/").split("/")[-2:])  # <namespace>/<job>-<uid8>
-    return orders._replace(run_uri=f"{store.rstrip('/')}/{run}/", endpoint=None, region=None)
+    return orders._replace(run_uri=f"{store.rstrip('/')}/{run}/", store_settings=StoreSettings())
 
 
 def _refuse_older(place: Place, latest: Turn) -> None:

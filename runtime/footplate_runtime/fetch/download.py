@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from footplate_runtime.fetch.errors import Refused, Unreachable
 from footplate_runtime.fetch.progress import Progress
 from footplate_runtime.fetch.retry import Retry
-from footplate_runtime.store import Store, open_store, split_uri, without_password
+from footplate_runtime.orders import Orders
+from footplate_runtime.store import Store, split_uri, without_password
 from footplate_runtime.store.base import BLOCK
 
 OpenStore = Callable[[str], Store]
@@ -31,14 +32,13 @@ class Downloaded(NamedTuple):
 class Downloads(NamedTuple):
     """How files are got: which stores, how to try again."""
 
-    endpoint: str | None
-    region: str | None
-    env: dict[str, str]
+    orders: Orders
+    env: Mapping[str, str]
     retry: Retry
 
     def open_store(self, uri: str) -> Store:
         """A store with the credentials of this pod. Raises ``InvalidStore``."""
-        return open_store(uri, self.endpoint, self.region, self.env)
+        return self.orders.open_store(self.env, uri)
 
     def one(self, uri: str, target: Path, progress: Progress) -> Downloaded:
         """Bring the one file that ``uri`` names to ``target``. Raises ``Refused``, ``Unreachable`` or

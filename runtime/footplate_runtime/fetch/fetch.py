@@ -38,7 +38,7 @@ def fetch(place: Place, orders: Orders, env: Mapping[str, str], retry: Retry) ->
         (root / folder).chmod(0o777)  # the program may run under another user than fetch and the agent
     write_replica_file(place)
     write_launcher(root / contract.LAUNCHER)
-    downloads = Downloads(orders.endpoint, orders.region, dict(env), retry)
+    downloads = Downloads(orders, env, retry)
     run = RunRevision(lambda: downloads.open_store(orders.run_uri), retry)
 
     def progress(what: str) -> Progress:

@@ -16,6 +16,7 @@ from footplate_runtime.store.errors import (
 from footplate_runtime.store.growing import Segment, find_segments, list_growing, read_growing, segments
 from footplate_runtime.store.keys import key_of_path, path_of_key
 from footplate_runtime.store.opening import open_store, split_uri, without_password
+from footplate_runtime.store.settings import StoreSettings
 
 __all__ = [
     "AccessDenied",
@@ -27,6 +28,7 @@ __all__ = [
     "Segment",
     "Store",
     "StoreError",
+    "StoreSettings",
     "StoreUnavailable",
     "find_segments",
     "key_of_path",

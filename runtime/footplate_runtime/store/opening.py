@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from footplate_runtime.store.errors import InvalidStore
 from footplate_runtime.store.keys import check_folder
+from footplate_runtime.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from footplate_runtime.store.base import Store
@@ -20,13 +21,19 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
 def open_store(
-    uri: str, endpoint: str | None = None, region: str | None = None, env: Mapping[str, str] = os.environ
+    uri: str,
+    endpoint: str | None = None,
+    region: str | None = None,
+    env: Mapping[str, str] = os.environ,
+    path_style: bool | None = None,
+    ca_certificate: str | None = None,
 ) -> Store:
     """The store whose keys are relative to ``uri``: ``file:///folder``, ``s3://bucket/prefix``, ``gs://…`` or ``az://…``.
 
-    ``endpoint`` (a URL) and ``region`` are for S3-compatible stores. Credentials come from ``env`` under the names the
-    clouds gave them (``AWS_ACCESS_KEY_ID``, ``GOOGLE_APPLICATION_CREDENTIALS``, ``AZURE_STORAGE_ACCOUNT_NAME``,
-    …), or from the workload's identity. Nothing is contacted yet.
+    For ``endpoint``, ``region``, ``path_style`` and ``ca_certificate`` see ``StoreSettings``. Credentials come from
+    ``env`` under the names the clouds gave them (``AWS_ACCESS_KEY_ID``, ``GOOGLE_APPLICATION_CREDENTIALS``,
+    ``AZURE_STORAGE_ACCOUNT_NAME``, …), from files that it names, or from the workload's identity. Nothing is
+    contacted yet.
 
     Raises ``InvalidStore`` when the address or the settings make no sense.
     """
@@ -38,7 +45,8 @@ def open_store(
     from footplate_runtime.store.cloud_store import CloudStore  # loads the client library: not for file://
 
     prefix = check_folder(path if path.endswith("/") or not path else path + "/")
-    return CloudStore.connect(scheme, bucket, prefix, endpoint=endpoint, region=region, env=env)
+    settings = StoreSettings(endpoint, region, path_style, ca_certificate)
+    return CloudStore.connect(scheme, bucket, prefix, settings, env)
 
 
 def split_uri(uri: str) -> tuple[str, str, str]:
