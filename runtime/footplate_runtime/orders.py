@@ -103,9 +103,7 @@ class Orders(NamedTuple):
             raise ValueError("runUri does not end with '/'")
         return cls(
             job=dict(launch["job"]),
-            store_settings=StoreSettings(
-                store.get("endpoint"), store.get("region"), store.get("pathStyle"), store.get("caCertificate")
-            ),
+            store_settings=StoreSettings.parse(store),
             run_uri=launch["runUri"],
             source=launch.get("source"),
             inputs=tuple(_input(i["name"], i["uri"]) for i in launch.get("inputs") or ()),

@@ -24,7 +24,7 @@ def main(env: Mapping[str, str]) -> int:
     """Write the record; returns the exit code."""
     try:
         verdict = Verdict.parse(env.get(contract.ENV_RECORD) or "")
-        store = open_store(verdict.run_uri, verdict.endpoint, verdict.region, env)
+        store = open_store(verdict.run_uri, env=env, **verdict.store_settings._asdict())
     except (InvalidVerdict, InvalidStore) as error:
         return _say(env, str(error), 2)
     deadline, pause = time.monotonic() + verdict.seconds, _FIRST_PAUSE

@@ -11,7 +11,7 @@ from footplate_runtime.changing import change
 from footplate_runtime.files import compact_json
 from footplate_runtime.record.by_operator import judge
 from footplate_runtime.record.document import RUN, Record, parse
-from footplate_runtime.store import NotFound, Store, read_growing, segments
+from footplate_runtime.store import NotFound, Store, StoreSettings, read_growing, segments
 
 _LAST_LINES = 20
 _TAIL_BYTES = 8192  # of a console, for its last lines
@@ -26,8 +26,7 @@ class Verdict(NamedTuple):
 
     told: Mapping[str, Any]
     run_uri: str
-    endpoint: str | None
-    region: str | None
+    store_settings: StoreSettings
     seconds: float
 
     @classmethod
@@ -38,7 +37,7 @@ class Verdict(NamedTuple):
             if told["version"] != 1:
                 raise ValueError(f"version {told['version']!r}")
             store = told.get("store") or {}
-            return cls(told, told["uri"], store.get("endpoint"), store.get("region"), float(told["seconds"]))
+            return cls(told, told["uri"], StoreSettings.parse(store), float(told["seconds"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidVerdict(
                 f"{contract.ENV_RECORD} is not understood ({type(error).__name__}: {error}); "

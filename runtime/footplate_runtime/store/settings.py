@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class StoreSettings(NamedTuple):
@@ -15,3 +16,8 @@ class StoreSettings(NamedTuple):
     region: str | None = None
     path_style: bool | None = None
     ca_certificate: str | None = None
+
+    @classmethod
+    def parse(cls, store: Mapping[str, Any]) -> StoreSettings:
+        """From ``store`` of launch.json."""
+        return cls(store.get("endpoint"), store.get("region"), store.get("pathStyle"), store.get("caCertificate"))
