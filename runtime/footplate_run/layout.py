@@ -21,6 +21,7 @@ ENV_PEERS_TIMEOUT = "FOOTPLATE_PEERS_TIMEOUT_SECONDS"  # how long a replica wait
 
 DEFAULT_ROOT = "/footplate"
 DEFAULT_TERMINATION_LOG = "/dev/termination-log"
+MAX_METRIC_NAME = 1024  # characters; Run cuts longer ones, the agent passes over them
 TERMINATION_LOG_LIMIT = 4096  # bytes; Kubernetes: Determine the Reason for Pod Failure
 
 # Paths relative to the root.

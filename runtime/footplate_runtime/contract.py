@@ -80,6 +80,8 @@ __all__ = [
     "SOURCE_MOUNT",
     "STATE",
     "STORE_KEYS_MOUNT",
+    "STDOUT_METRICS",
+    "TENSORBOARD_METRICS",
     "TERMINATION_LOG_LIMIT",
     "byte_size",
     "completed_message",
@@ -101,6 +103,8 @@ AGENT_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
 MANIFEST = "manifest.json"  # in the store: every output with its size and sha256
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
 REPLICA = "state/replica.json"  # fetch's: place and orders, for who finds the volume when its pod is gone
+TENSORBOARD_METRICS = "state/tensorboard.jsonl"  # the agent's: scalars of the event files, as lines of metrics.jsonl
+STDOUT_METRICS = "state/stdout.jsonl"  # the agent's: what the job's patterns found in the console, likewise
 RESTORED = "state/restored.jsonl"  # fetch's: which outputs of earlier attempts it has put in place
 FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json
 SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch

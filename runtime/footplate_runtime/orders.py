@@ -55,6 +55,13 @@ class Input(NamedTuple):
     uri: str
 
 
+class MetricSources(NamedTuple):
+    """Where the agent finds metrics beside those of Run: patterns for the console, and whether in event files."""
+
+    stdout: tuple[str, ...] = ()
+    tensorboard: bool = True
+
+
 class Orders(NamedTuple):
     """The parts of launch.json that fetch and the agent use."""
 
@@ -69,6 +76,7 @@ class Orders(NamedTuple):
     record: Mapping[str, Any]
     replicas: int  # of all roles
     launcher: bool  # false: the user's command runs without it, and nobody leaves a report of its end
+    metrics: MetricSources = MetricSources()
 
     def open_store(self, env: Mapping[str, str], uri: str | None = None) -> Store:
         """The run's store, or another with the same settings; ``env`` has the keys. Raises ``InvalidStore``."""
@@ -113,6 +121,7 @@ class Orders(NamedTuple):
             record=dict(launch.get("record") or {}),
             replicas=sum((launch.get("roles") or {"worker": 1}).values()),
             launcher=((launch.get("record") or {}).get("spec") or {}).get("entrypoint", {}).get("launcher", True),
+            metrics=_metric_sources(launch.get("metrics") or {}),
         )
 
 
@@ -120,6 +129,10 @@ def _input(name: str, uri: str) -> Input:
     if name in ("", ".", "..") or "/" in name:
         raise ValueError(f"{name!r} is no name of an input")
     return Input(name, uri)
+
+
+def _metric_sources(metrics: Mapping[str, Any]) -> MetricSources:
+    return MetricSources(tuple(metrics.get("stdout") or ()), bool(metrics.get("tensorboard", True)))
 
 
 def _text(env: Mapping[str, str], name: str) -> str:

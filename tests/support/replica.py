@@ -43,6 +43,7 @@ class Replica:
     inputs: list[dict[str, str]] = field(default_factory=list)
     exclude: list[str] = field(default_factory=list)
     ca_certificate: str | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
     attempt: int = 1
     role: str = "worker"
     index: int = 0
@@ -90,6 +91,7 @@ class Replica:
             "inputs": self.inputs,
             "primary": {"role": "worker", "index": 0},
             "outputs": {"flushSeconds": 600, "exclude": self.exclude, "mirrorDeletes": False},
+            "metrics": self.metrics,
             "record": {"spec": {"nodes": 1}, "parameters": {"epochs": 3}},
         }
         (self.root / "launch/launch.json").write_text(json.dumps(orders))
@@ -184,12 +186,16 @@ class AgentProcess:
         found: dict[str, Any] = json.loads(self.get("/status"))
         return found
 
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
     def peak_memory(self) -> int:
-        """Bytes of resident memory at most so far."""
+        """Bytes of resident memory at most so far; 0 when it has just ended."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmHWM"):
                 return int(line.split()[1]) * 1024
-        raise AssertionError("no VmHWM")
+        return 0
 
     def terminate(self) -> None:
         """Tell it that the program has ended, as the kubelet does."""

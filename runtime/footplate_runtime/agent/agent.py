@@ -19,7 +19,7 @@ from footplate_runtime.agent.fence import Fence, Superseded
 from footplate_runtime.agent.fenced_store import FencedStore
 from footplate_runtime.agent.journal import Journal, Uploaded
 from footplate_runtime.agent.manifest import Manifest, OutputFile, digest, not_stored
-from footplate_runtime.agent.metrics_tail import MetricsTail
+from footplate_runtime.agent.metrics import Metrics
 from footplate_runtime.agent.quiet import Quiet
 from footplate_runtime.agent.recording import Recording
 from footplate_runtime.agent.report import Phase, Result, Status
@@ -32,7 +32,7 @@ from footplate_runtime.changing import change
 from footplate_runtime.files import cut, write_termination_message
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.record.by_agent import Ending, Logged
-from footplate_runtime.restored import parse_restored
+from footplate_runtime.restored import Restored, parse_restored
 from footplate_runtime.store import Store, StoreError, StoreUnavailable, find_segments
 from footplate_runtime.turns import Holder, Turn
 
@@ -69,7 +69,10 @@ class Agent:
         self._primary = place.replica == orders.primary
         self._tree = Tree(place, orders)
         self._journal = Journal(place.root / journal)
-        self._take_restored()
+        restored = tuple(parse_restored(self._read(contract.RESTORED) or b""))
+        self._take_restored(restored)
+        rank = 0 if self._primary else None
+        self._metrics = Metrics(self._tree.root, rank, orders.metrics, restored, around.wall, around.log)
         fenced = FencedStore(store, lambda: self._fence.check())
         self._sync = Sync(
             fenced, self._tree.root, self._journal, Transfers(), around.monotonic, around.random, around.log
@@ -80,7 +83,6 @@ class Agent:
         self._recording = Recording(
             store, place, orders, self._fetched, self._fence, self._calls, around.monotonic, around.wall
         )
-        self._tail = MetricsTail(self._tree.root)
         self._quiet = Quiet()
         self._outputs = _Outputs()
         self._next_scan = 0.0
@@ -95,7 +97,7 @@ class Agent:
         if self._fence.closed is not None:
             self._sync.offer(())
             return
-        self._tail.read()
+        self._metrics.read()
         if self._primary:
             self._recording.tick(self._logged())
         self._sync.grow(self._noted(self._tree.growing().items))
@@ -116,8 +118,7 @@ class Agent:
         end = self._around.monotonic() + seconds
         deadline = end - min(10.0, seconds / 4)
         self._phase = "Draining"
-        while self._tail.read():
-            pass
+        self._read_metrics_to_the_end(deadline)
         self._fence.look_now()
         missing, error = self._upload_all(deadline)
         if error is None:
@@ -131,9 +132,9 @@ class Agent:
         self._say(result)
         return result
 
-    def _take_restored(self) -> None:
+    def _take_restored(self, restored: Sequence[Restored]) -> None:
         """What fetch brought back is in the store already: ours under our key, the primary's under its own."""
-        for file in parse_restored(self._read(contract.RESTORED) or b""):
+        for file in restored:
             key = self._tree.outputs_folder + file.path
             if file.key == key:
                 self._journal.uploaded.setdefault(key, Uploaded(file.stamp, file.sha256))
@@ -152,12 +153,14 @@ class Agent:
         return listing.unreadable
 
     def _noted(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
-        """Note when the program last wrote anything."""
-        self._activity_ns = max([self._activity_ns, *(item.stamp.mtime_ns for item in items)])
+        """Note when the program last wrote anything, and what of it may be metrics."""
+        times = (item.stamp.mtime_ns for item in items if not self._tree.is_derived(item))
+        self._activity_ns = max([self._activity_ns, *times])
+        self._metrics.see(items)
         return items
 
     def _logged(self) -> Logged:
-        return Logged(self._tail.summary(), {})
+        return Logged(self._metrics.summary(), self._metrics.tags())
 
     def _publish(self) -> None:
         self.status = self._status()
@@ -175,12 +178,18 @@ class Agent:
             errors=self._sync.errors,
             last_error=cut(self._sync.last_error, 1000) if self._sync.last_error else None,
             last_activity=rfc3339(min(now, self._activity_ns / 1e9)) if self._activity_ns else None,
-            metrics=self._tail.latest(),
-            metrics_left_out=self._tail.left_out,
-            bad_lines=self._tail.bad_lines,
+            metrics=self._metrics.latest(),
+            metrics_left_out=self._metrics.left_out,
+            bad_lines=self._metrics.bad,
         )
 
     # When it has ended.
+
+    def _read_metrics_to_the_end(self, deadline: float) -> None:
+        self._look_at_outputs(final=True)
+        self._noted(self._tree.growing().items)
+        while self._metrics.read(final=True) and self._around.monotonic() < deadline:
+            pass
 
     def _upload_all(self, deadline: float) -> tuple[tuple[str, ...], str | None]:
         """Upload until the store has all there is; returns the keys that are missing and why, nothing and None at
@@ -277,7 +286,9 @@ class Agent:
 
     def _result(self, missing: tuple[str, ...], error: str | None, manifest_digest: str | None) -> Result:
         outputs = self._outputs
-        return Result(outputs.stored_files, outputs.stored_bytes, manifest_digest, missing, error, self._tail.latest())
+        return Result(
+            outputs.stored_files, outputs.stored_bytes, manifest_digest, missing, error, self._metrics.latest()
+        )
 
     def _say(self, result: Result) -> None:
         try:

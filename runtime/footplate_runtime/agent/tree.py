@@ -32,6 +32,11 @@ class Tree:
         self.console_key = f"logs/{place.attempt}/{place.log_name}.log"
         self.logs_folder = f"logs/{place.attempt}/{place.log_name}/"
         self.metrics_key = f"metrics/{place.attempt}/{place.log_name}.jsonl"
+        stem = self.metrics_key.removesuffix(".jsonl")
+        self._derived = {
+            contract.TENSORBOARD_METRICS.encode(): f"{stem}.tensorboard.jsonl",
+            contract.STDOUT_METRICS.encode(): f"{stem}.stdout.jsonl",
+        }
         self._excluded = matcher(orders.exclude)
         self._foreign: dict[str, Stamp] = {}
 
@@ -50,10 +55,15 @@ class Tree:
         return Listing(own, found.unreadable)
 
     def growing(self) -> Listing:
-        """The console, the metrics and the user's own logs."""
+        """The console, the metrics, those that the agent derives, and the user's own logs."""
         logs = self._listing(contract.LOGS, self.logs_folder, lambda path: False)
         single = (*self._single(contract.CONSOLE, self.console_key), *self._single(contract.METRICS, self.metrics_key))
-        return Listing((*single, *logs.items), logs.unreadable)
+        derived = (item for path, key in self._derived.items() for item in self._single(path.decode(), key))
+        return Listing((*single, *derived, *logs.items), logs.unreadable)
+
+    def is_derived(self, item: Item) -> bool:
+        """Whether the agent itself has written this."""
+        return item.path in self._derived
 
     def _listing(self, folder: str, prefix: str, skip: Callable[[bytes], bool]) -> Listing:
         scan = Scan(os.path.join(self.root, folder.encode()), skip)

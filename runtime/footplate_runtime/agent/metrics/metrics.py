@@ -1,0 +1,122 @@
+"""All metrics of a replica: three sources, of which the agent writes two down itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from footplate_runtime import contract
+from footplate_runtime.agent.metrics import console, tensorboard
+from footplate_runtime.agent.metrics.derived import Derived
+from footplate_runtime.agent.metrics.points import Point
+from footplate_runtime.agent.metrics.scalars import Scalars
+from footplate_runtime.agent.metrics.tail import MetricsTail
+from footplate_runtime.agent.uploader import Item
+from footplate_runtime.orders import MetricSources
+from footplate_runtime.restored import Restored
+
+# In the order in which the summaries trust them.
+_FILES = (contract.METRICS, contract.TENSORBOARD_METRICS, contract.STDOUT_METRICS)
+
+
+class Metrics:
+    """What is known of the metrics so far. ``read`` it often from the main thread, and let it ``see`` each scan.
+
+    ``rank`` is that of the lines it writes: 0 in the primary, None elsewhere. ``restored`` are the outputs
+    of earlier attempts that were there before the program started.
+    """
+
+    def __init__(
+        self,
+        root: bytes,
+        rank: int | None,
+        wanted: MetricSources,
+        restored: Iterable[Restored],
+        wall: Callable[[], float],
+        log: Callable[[str], None],
+    ) -> None:
+        self._rank = rank
+        self._log = log
+        self._scalars = Scalars()
+        self._tails = [MetricsTail(root, path, self._scalars, source) for source, path in enumerate(_FILES)]
+        self._tensorboard = tensorboard.TensorBoard(root, restored, log) if wanted.tensorboard else None
+        self._console = console.Console(root, wanted.stdout, wall, log)
+        top = Path(os.fsdecode(root))
+        self._from_tensorboard = Derived(top / contract.TENSORBOARD_METRICS)
+        self._from_console = Derived(top / contract.STDOUT_METRICS)
+        self._bad = 0
+        self._unwritten = False
+
+    def see(self, items: Iterable[Item]) -> None:
+        """Take note of the files that a scan has found."""
+        if self._tensorboard is not None:
+            self._tensorboard.see(items)
+
+    def read(self, final: bool = False) -> bool:
+        """Take in what has come since the last call, a few MiB at most; True if there may be more.
+
+        ``final`` says that the program has ended: its last line may lack its newline.
+        """
+        more = [self._read_tensorboard(), self._read_console(final)]
+        return any([*more, *[tail.read() for tail in self._tails]])
+
+    def latest(self) -> dict[str, dict[str, Any]]:
+        """The latest value of each metric of rank 0, at most 32."""
+        return self._scalars.latest()
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Last, least and greatest value and count of each of them."""
+        return self._scalars.summary()
+
+    def tags(self) -> dict[str, str]:
+        """The latest value of each tag, of whichever rank, at most 256."""
+        return dict(self._scalars.tags)
+
+    @property
+    def left_out(self) -> int:
+        """Values of metrics beyond the 32."""
+        return self._scalars.left_out
+
+    @property
+    def bad(self) -> int:
+        """Lines, records and matches that could not be understood."""
+        return self._bad + sum(tail.bad_lines for tail in self._tails)
+
+    @property
+    def warnings(self) -> int:
+        """How often Run has warned that a limit was reached."""
+        return self._tails[0].warnings
+
+    def _read_tensorboard(self) -> bool:
+        if self._tensorboard is None:
+            return False
+        saved = self._from_tensorboard.state
+        before = tensorboard.State.from_json(saved) if saved else tensorboard.State()
+        found = self._tensorboard.read(before)
+        if found.state == before:
+            return found.more
+        return self._write(self._from_tensorboard, found.points, found.state.to_json(), found.bad) and found.more
+
+    def _read_console(self, final: bool) -> bool:
+        before = console.State(*(self._from_console.state or ()))
+        found = self._console.read(before, final)
+        if found.state == before:
+            return found.more
+        return self._write(self._from_console, found.points, found.state, found.bad) and found.more
+
+    def _write(self, derived: Derived, points: Iterable[Point], state: Any, bad: int) -> bool:
+        """Write points down; a disk that is full is told once, and they are read again."""
+        try:
+            derived.append([point.line(self._rank) for point in points], state)
+        except OSError as error:
+            if not self._unwritten:
+                self._log(
+                    f"Metrics cannot be written to {error.filename or 'the pod'}: {error.strerror}. Trying again."
+                )
+            self._unwritten = True
+            return False
+        self._unwritten = False
+        self._bad += bad
+        return True
