@@ -216,8 +216,9 @@ class Agent:
             self._settle_for(min(_ROUND_SECONDS, deadline - self._around.monotonic()))
 
     def _late(self) -> str:
-        cause = f" {self._sync.last_error}" if self._sync.last_error else ""
-        return f"Not everything was in the store when the grace period ended.{cause}"
+        left = sum(item.stamp.size for item in self._outputs.pending)
+        slow = f"{left} bytes of outputs were left, and no upload had failed; give outputs.flushSeconds more time."
+        return f"Not everything was in the store when the grace period ended. {self._sync.last_error or slow}"
 
     def _settle_for(self, seconds: float) -> None:
         end = self._around.monotonic() + seconds

@@ -20,12 +20,12 @@ _MEANINGS: tuple[tuple[str, type[StoreError], str], ...] = (
     (
         r"SlowDown\w*|ServerBusy|TooManyRequests|Throttl\w*|RequestLimitExceeded|status 429|status 503",
         StoreUnavailable,
-        "The store is overloaded and takes no {name} now ({code}): fewer jobs at once, or a larger store, would help.",
+        "{name} cannot be reached: the store is overloaded ({code}) and asks for fewer requests.",
     ),
     (
         r"InsufficientStorage|XMinioStorageFull|\w*QuotaExceeded\w*|XMinio\w*Quota\w*|StorageFull|status 507",
         StoreUnavailable,
-        "The store is full and takes no {name} ({code}); free some space, or raise its quota.",
+        "{name} cannot be written: the store is full ({code}); free some space, or raise its quota.",
     ),
     (
         r"RequestTimeTooSkewed|RequestExpired",
