@@ -7,36 +7,39 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from footplate.cli import run_commands
+from footplate.cli.options import (
+    ContextOption,
+    KubeconfigOption,
+    NamespaceOption,
+    Output,
+    console,
+)
+
+
+class _Commands(TyperGroup):
+    """`run show` is `runs show`; a folder of that name is ./show."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        return super().resolve_command(ctx, ["runs", *args[1:]] if args[:2] == ["run", "show"] else args)
+
 
 # Plain help: typer's rich help costs 150 ms, more than the rest of the start.
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=_Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
 local_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+run_commands.register(app)
 app.add_typer(local_app, name="local")
 
 
 VERBOSE = "--verbose"  # taken out of the arguments by `main`, so that it may stand anywhere
-
-
-class Output(StrEnum):
-    """What is printed at the end."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-KubeconfigOption = Annotated[Path | None, typer.Option(help="Use the cluster of this kubeconfig.", metavar="FILE")]
-ContextOption = Annotated[str | None, typer.Option(help="Use this context of the kubeconfig.", metavar="NAME")]
-NamespaceOption = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="Default: the namespace of the context.", metavar="NAME")
-]
 
 
 @app.callback()
@@ -50,6 +53,8 @@ def footplate(
       footplate run examples/digits           train on a cluster inside this machine
       footplate run job.yaml --context prod   train on a real cluster
       footplate logs -f digits                come back to a job
+      footplate runs --sort -accuracy         all runs, those of deleted jobs too
+      footplate outputs get digits --all .    what a run has left
       footplate local up                      the cluster inside this machine, for kubectl
     """
 
@@ -241,17 +246,6 @@ def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] 
     if not yes:
         typer.confirm(f"Delete everything in {Home.of(os.environ).path}, outputs of all runs included?", abort=True)
     raise typer.Exit(command.reset(console()))
-
-
-def console(stderr: bool = False) -> Console:
-    """Colour on a terminal only, and not where NO_COLOR is set (rich sees to both)."""
-    from rich.console import Console
-
-    class Told(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich would end the process in the middle; typer ends it in order
-
-    return Told(stderr=stderr)
 
 
 def main() -> None:

@@ -1,0 +1,125 @@
+"""What a cluster knows of runs: the jobs that it still has, and which stores they write to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from footplate.cli.problem import CommandFailed
+from footplate.cli.runs.address import Address, Where
+from footplate.constants import LAUNCH_KEY
+from footplate.errors import ApiError, FootplateError, SettingsError
+from footplate.jobs.naming import launch_config_name
+from footplate.kube.client import KubeClient
+from footplate.kube.resources import CONFIG_MAPS, TRAINING_JOBS
+from footplate.settings import load
+from footplate_local.home import Home
+from footplate_local.processes import read_state
+from footplate_local.supervisor import APISERVER
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known before a store is read.
+
+    `namespace` None: all of them. `jobs` are those that the cluster has, none when no cluster was asked; `note` says
+    why it was not.
+    """
+
+    namespace: str | None
+    stores: Sequence[Address]
+    jobs: Sequence[Json] = ()
+    note: str | None = None
+
+
+def known(where: Where, name: str | None = None) -> Known:
+    """Of all runs that `where` means; with a `name` of that job alone if the cluster has it.
+
+    Raises CommandFailed when there is neither a store nor a cluster to ask, and what the cluster refused with.
+    """
+    return asyncio.run(ask(where, name))
+
+
+async def ask(where: Where, name: str | None = None) -> Known:
+    """`known` for callers that are asynchronous."""
+    if where.store is not None:
+        return Known(None if where.all_namespaces else where.namespace, [where.address(where.store)])
+    home = where.target.embedded
+    if home is not None and not _runs(home) and home.store.is_dir():
+        namespace = None if where.all_namespaces else where.namespace or "default"
+        note = f"the embedded cluster is not running; this is what its store {home.store} holds"
+        return Known(namespace, _own(home), note=note)
+    try:
+        async with where.target.client() as client:
+            return await _ask(client, where, name)
+    except CommandFailed:
+        raise
+    except FootplateError as error:
+        hint = "runs can be read without a cluster: --store URI, or FOOTPLATE_STORE=URI"
+        raise CommandFailed(f"{str(error).rstrip('.')}; {hint}") from error
+
+
+def _runs(home: Home) -> bool:
+    state = read_state(home.state(APISERVER))
+    return state is not None and state.alive
+
+
+async def _ask(client: KubeClient, where: Where, name: str | None) -> Known:
+    namespace = None if where.all_namespaces else where.namespace or client.namespace
+    if name is not None and namespace is not None:
+        job = await client.get(TRAINING_JOBS, name, namespace)
+        if job is not None:
+            return Known(namespace, await _stores(client, where, [job]), [job])
+    jobs = await client.list(TRAINING_JOBS, namespace)
+    return Known(namespace, await _stores(client, where, jobs), jobs)
+
+
+async def _stores(client: KubeClient, where: Where, jobs: Iterable[Json]) -> list[Address]:
+    """Each store once, those of the newest jobs first, the embedded cluster's own always."""
+    found = {address.uri: address for address in _own(where.target.embedded)}
+    for job in sorted(jobs, key=lambda job: str(job["metadata"].get("creationTimestamp")), reverse=True):
+        uri = run_uri(job)
+        if uri is not None and store_of(uri) not in found:
+            found[store_of(uri)] = await _with_endpoint(client, job, store_of(uri))
+    named = {"endpoint": where.endpoint, "region": where.region}
+    given = {name: value for name, value in named.items() if value is not None}
+    return [replace(address, **given) for address in found.values()]
+
+
+def _own(home: Home | None) -> list[Address]:
+    """The store of the embedded cluster; its settings are missing until it was started."""
+    if home is None:
+        return []
+    try:
+        store = load(home.settings).store
+    except SettingsError:
+        return [Address(home.store.as_uri() + "/")]
+    return [Address(store.uri.rstrip("/") + "/", store.endpoint, store.region)]
+
+
+async def _with_endpoint(client: KubeClient, job: Mapping[str, Any], uri: str) -> Address:
+    """The job's orders have the store's endpoint and region; who may not read them names these in the environment."""
+    metadata = job["metadata"]
+    try:
+        orders = await client.get(CONFIG_MAPS, launch_config_name(metadata["name"]), metadata["namespace"]) or {}
+        store = json.loads((orders.get("data") or {}).get(LAUNCH_KEY) or "{}").get("store") or {}
+    except (ApiError, ValueError):
+        store = {}
+    return Address(uri, store.get("endpoint"), store.get("region"))
+
+
+def run_uri(job: Mapping[str, Any]) -> str | None:
+    """Where the job's run lies; None before its first attempt."""
+    run = (job.get("status") or {}).get("run") or {}
+    uri: str | None = run.get("uri")
+    return uri
+
+
+def store_of(uri: str) -> str:
+    """The store of a run at `<store>/<namespace>/<job>-<uid8>/`; ends in a slash."""
+    return uri.rstrip("/").rsplit("/", 2)[0] + "/"
