@@ -35,7 +35,6 @@ app = typer.Typer(
     cls=_Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
 )
 local_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-run_commands.register(app)
 app.add_typer(local_app, name="local")
 
 
@@ -164,6 +163,9 @@ def version() -> None:
     from footplate import __version__
 
     print(__version__)
+
+
+run_commands.register(app)
 
 
 @local_app.callback()

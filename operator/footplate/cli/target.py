@@ -12,11 +12,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from footplate.cli.problem import CommandFailed
-from footplate.engine.clock import SystemClock
-from footplate.kube.client import KubeClient
 from footplate_local.home import Home
+
+if TYPE_CHECKING:
+    from footplate.kube.client import KubeClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class Target:
                 "no cluster is named (--context, --kubeconfig, KUBECONFIG) and the embedded one has not been started: "
                 "footplate local up"
             )
+        from footplate.engine.clock import SystemClock  # half a second that commands on a store alone do without
+        from footplate.kube.client import KubeClient
+
         client = await KubeClient.connect(
             kubeconfig=self.kubeconfig, context=self.context, clock=SystemClock(), user_agent="footplate-cli"
         )

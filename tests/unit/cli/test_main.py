@@ -13,6 +13,8 @@ import footplate
 
 COMMANDS = [
     *([], ["run"], ["logs"], ["upload"], ["version"]),
+    *(["runs"], ["runs", "show"], ["run", "show"], ["metrics"], ["compare"]),
+    *(["outputs"], ["outputs", "ls"], ["outputs", "get"]),
     *(["local"], ["local", "up"], ["local", "down"], ["local", "status"], ["local", "kubeconfig"], ["local", "reset"]),
 ]
 HEAVY = ("rich.console", "pydantic", "yaml", "aiohttp", "kubernetes", "kopf", "obstore", "asyncio")
@@ -46,7 +48,13 @@ def test_version() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run"], ["fly"], ["run", "x.yaml", "--output", "xml"], ["logs", "a", "--attempt", "0"]]
+    "arguments",
+    [
+        *(["run"], ["fly"], ["run", "x.yaml", "--output", "xml"], ["logs", "a", "--attempt", "0"]),
+        *(["runs", "digits"], ["runs", "--limit", "0"], ["runs", "--store", "file:///nowhere", "show", "digits"]),
+        *(["run", "show"], ["metrics"], ["compare", "a"], ["outputs", "get", "a"], ["outputs", "get", "a", "."]),
+        *(["outputs", "get", "a", "b", ".", "--all"], ["runs", "--store", "ftp://x/"]),
+    ],
 )
 def test_wrong_usage_is_2(arguments: list[str]) -> None:
     done = call(*arguments)

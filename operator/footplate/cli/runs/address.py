@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from footplate.cli.target import Target
-from footplate_runtime.store import Store, open_store
+from footplate.cli.problem import CommandFailed, UsageError
+from footplate_runtime.store import InvalidStore, Store, open_store
+
+if TYPE_CHECKING:
+    from footplate.cli.target import Target
 
 ENV_STORE = "FOOTPLATE_STORE"
 
@@ -24,8 +28,13 @@ class Address:
         return replace(self, uri=f"{self.uri.rstrip('/')}/{folder}")
 
     def open(self) -> Store:
-        """Contacts nothing. Raises InvalidStore."""
-        return open_store(self.uri, self.endpoint, self.region)
+        """Contacts nothing. Raises UsageError for what is no address, CommandFailed without the client library."""
+        try:
+            return open_store(self.uri, self.endpoint, self.region)
+        except InvalidStore as error:
+            raise UsageError(str(error)) from error
+        except ModuleNotFoundError as error:
+            raise CommandFailed(f"{self.uri} needs {error.name}: pip install 'footplate[runtime]'") from error
 
 
 @dataclass(frozen=True, slots=True)

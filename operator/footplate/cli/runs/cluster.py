@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from footplate.cli.problem import CommandFailed
 from footplate.cli.runs.address import Address, Where
+from footplate.cli.runs.known import Json, Known, run_uri, store_of
 from footplate.constants import LAUNCH_KEY
 from footplate.errors import ApiError, FootplateError, SettingsError
 from footplate.jobs.naming import launch_config_name
@@ -20,35 +20,10 @@ from footplate_local.home import Home
 from footplate_local.processes import read_state
 from footplate_local.supervisor import APISERVER
 
-Json = dict[str, Any]
 
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known before a store is read.
-
-    `namespace` None: all of them. `jobs` are those that the cluster has, none when no cluster was asked; `note` says
-    why it was not.
-    """
-
-    namespace: str | None
-    stores: Sequence[Address]
-    jobs: Sequence[Json] = ()
-    note: str | None = None
-
-
-def known(where: Where, name: str | None = None) -> Known:
-    """Of all runs that `where` means; with a `name` of that job alone if the cluster has it.
-
-    Raises CommandFailed when there is neither a store nor a cluster to ask, and what the cluster refused with.
-    """
-    return asyncio.run(ask(where, name))
-
-
-async def ask(where: Where, name: str | None = None) -> Known:
-    """`known` for callers that are asynchronous."""
-    if where.store is not None:
-        return Known(None if where.all_namespaces else where.namespace, [where.address(where.store)])
+async def ask(where: Where, name: str | None) -> Known:
+    """What the cluster knows of all jobs, or of the one of that `name` if there is one; when the embedded cluster does
+    not run, what lies in its home. Raises CommandFailed."""
     home = where.target.embedded
     if home is not None and not _runs(home) and home.store.is_dir():
         namespace = None if where.all_namespaces else where.namespace or "default"
@@ -111,15 +86,3 @@ async def _with_endpoint(client: KubeClient, job: Mapping[str, Any], uri: str) -
     except (ApiError, ValueError):
         store = {}
     return Address(uri, store.get("endpoint"), store.get("region"))
-
-
-def run_uri(job: Mapping[str, Any]) -> str | None:
-    """Where the job's run lies; None before its first attempt."""
-    run = (job.get("status") or {}).get("run") or {}
-    uri: str | None = run.get("uri")
-    return uri
-
-
-def store_of(uri: str) -> str:
-    """The store of a run at `<store>/<namespace>/<job>-<uid8>/`; ends in a slash."""
-    return uri.rstrip("/").rsplit("/", 2)[0] + "/"

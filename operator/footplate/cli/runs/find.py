@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from footplate.cli.problem import CommandFailed, UsageError
 from footplate.cli.runs.address import Address, Where
-from footplate.cli.runs.cluster import Json, Known, known, run_uri, store_of
+from footplate.cli.runs.known import Json, Known, known, run_uri, store_of
 from footplate.cli.runs.run import Run, is_uid, job_name
 from footplate_runtime.store import NotFound, Store
 
@@ -118,7 +118,7 @@ def _is_run(folder: str) -> bool:
 
 def _read(places: Sequence[Place], jobs: dict[str, Json]) -> list[Run]:
     """Their records, many at once; one client for each store."""
-    stores = {place.store: place.store.open() for place in places}
+    stores = {address: address.open() for address in {place.store for place in places}}
 
     def read(place: Place) -> Run:
         record = _record(stores[place.store], f"{place.namespace}/{place.folder}/{RECORD}")

@@ -24,6 +24,7 @@ _NAME = re.compile(
 )
 _SOURCES = ("", "tensorboard", "stdout")  # the first of them goes before the others
 _READERS = 8
+_HIGHEST = 1e300  # so that a chart's height is a number
 NO_RANK = -1
 _EVERY = lambda name: True  # noqa: E731
 
@@ -187,8 +188,8 @@ def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 def thin(xs: Sequence[float], ys: Sequence[float], most: int) -> tuple[list[float], list[float]]:
     """At most about `most` of the points, so that the curve looks the same: of each stretch of x its first, least,
-    greatest and last. Points that are not finite are left out; what comes back is sorted by x. Pure."""
-    finite = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(x) and math.isfinite(y)]
+    greatest and last. Points that cannot be drawn are left out; what comes back is sorted by x. Pure."""
+    finite = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(x) and abs(y) <= _HIGHEST]
     finite.sort(key=lambda point: point[0])
     if len(finite) > max(4, most):
         low, high = finite[0][0], finite[-1][0]

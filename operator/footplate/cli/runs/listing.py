@@ -16,8 +16,8 @@ from rich.text import Text
 
 from footplate.cli.problem import COMPLETED, UsageError
 from footplate.cli.runs.address import Where
-from footplate.cli.runs.cluster import known
 from footplate.cli.runs.find import all_runs
+from footplate.cli.runs.known import known
 from footplate.cli.runs.run import Run
 from footplate.cli.screen import STYLES
 from footplate.cli.tables import Cell, as_csv, table

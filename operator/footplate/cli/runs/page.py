@@ -40,7 +40,7 @@ def page(title: str, charts: Sequence[Chart]) -> str:
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round numbers from `low` to `high`: 1, 2 or 5 times a power of ten apart."""
     span = high - low
-    if not span > 0 or not math.isfinite(span):
+    if not span > 1e-300 or not math.isfinite(span):
         return [low]
     power = 10 ** math.floor(math.log10(span / about))
     step = next((power * factor for factor in (1, 2, 5) if span / (power * factor) <= about), power * 10)

@@ -12,9 +12,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from footplate.api.training_job import TrainingJob
-from footplate.cli.watched import replicas
-
 Json = Mapping[str, Any]
 ENDED = ("Completed", "Failed", "Canceled")
 
@@ -131,6 +128,9 @@ class Run:
         named = _text(self.record.get("primary"))
         if named:
             return named
+        from footplate.api.training_job import TrainingJob  # costs a tenth of a second, and few need it
+        from footplate.cli.watched import replicas
+
         try:
             metadata = {"name": self.name, "namespace": self.namespace or "default"}
             return str(replicas(TrainingJob.model_validate({"metadata": metadata, "spec": self.spec}))[0])
