@@ -1,4 +1,4 @@
-"""``python -m footplate_run.torchrun …``: torchrun, started when worker 0 answers.
+"""``python -m footplate_run.torchrun …``: torchrun, started when worker 0 answers; an elastic one forgets the lost.
 
 torch's store tries to connect in growing intervals. A node that is there a minute before worker 0 would find it another
 minute late, or when the others have ended. So what takes long, the import of torch, is done first, and then worker 0's
@@ -11,10 +11,12 @@ import runpy
 import sys
 import time
 
+from footplate_run import exit_barrier
 from footplate_run.hosts import PROGRESS_SECONDS, timeout_of
 
 POLL_SECONDS = 0.5
 CONNECT_SECONDS = 5.0
+ELASTIC = "c10d"  # the rendezvous of groups that may lose nodes
 
 
 def answers(host: str, port: int) -> bool:
@@ -45,7 +47,10 @@ def wait_for_worker_0(host: str, port: int, patience: float) -> None:
 def main() -> None:
     """Takes torchrun's arguments; worker 0 is at ``MASTER_ADDR`` and ``MASTER_PORT``."""
     importlib.import_module("torch.distributed")
-    wait_for_worker_0(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout_of(os.environ))
+    if os.environ["NODE_RANK"] != "0":
+        wait_for_worker_0(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout_of(os.environ))
+    if os.environ.get("PET_RDZV_BACKEND") == ELASTIC:
+        exit_barrier.install()
     runpy.run_module("torch.distributed.run", run_name="__main__", alter_sys=True)
 
 

@@ -101,6 +101,34 @@ def test_a_program_that_fails_is_tried_again_by_torchrun_and_is_then_the_cause(c
     assert log(cluster.run_dir(name), "worker-1").count("rank 1 of 2") >= 2, "torchrun has tried it again"
 
 
+ENDS = """
+import os, time
+print("worker", os.environ["FOOTPLATE_INDEX"], "ends", flush=True)
+while os.environ["FOOTPLATE_INDEX"] == "2":
+    time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("infrastructure", [0, 3])
+def test_a_worker_that_is_lost_when_the_others_have_ended_is_not_waited_for(
+    cluster: LocalCluster, infrastructure: int
+) -> None:
+    """torch's own barrier at the end would wait for it for five minutes."""
+    name = cluster.start(
+        ENDS,
+        image=None,
+        environment={"name": NAME},
+        nodes=3,
+        distribution={"pytorch": {"minNodes": 2}},
+        retry={"infrastructure": infrastructure},
+    )
+    for worker in range(3):
+        said(cluster, f"worker {worker} ends", f"{name}-1-worker-{worker}")
+    kill_container(cluster, f"{name}-1-worker-2")
+    status = cluster.phase(name, "Completed", seconds=SECONDS)
+    assert [lost["replica"] for lost in status["attempts"][0]["lost"]] == ["worker-2"]
+
+
 def check_learning(run: Path) -> None:
     """One course of epochs by three, two and three ranks again, whose loss falls."""
     told = report(run)
@@ -139,14 +167,14 @@ def running(cluster: LocalCluster, reason: str) -> dict[str, object] | None:
     return status if status["reason"] == reason else None
 
 
-def said(cluster: LocalCluster, line: str) -> None:
-    """Wait until worker 0 has printed such a line."""
+def said(cluster: LocalCluster, line: str, pod: str = f"{NAME}-1-worker-0") -> None:
+    """Wait until this worker has printed such a line."""
 
     def printed() -> bool:
-        text = cluster.kubectl("logs", f"{NAME}-1-worker-0", "-c", "train").stdout
+        text = cluster.kubectl("logs", pod, "-c", "train").stdout
         return re.search(line, text) is not None
 
-    cluster.wait(f"worker-0 prints {line}", printed, SECONDS)
+    cluster.wait(f"{pod} prints {line}", printed, SECONDS)
 
 
 def kill_container(cluster: LocalCluster, pod: str) -> None:

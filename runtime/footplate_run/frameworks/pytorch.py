@@ -16,6 +16,7 @@ from footplate_run.errors import NOT_FOUND, CannotStart
 from footplate_run.failure import LINE_LENGTH, cut
 from footplate_run.frameworks.base import PYTHON, Cause, Framework, Launch, processes_of
 from footplate_run.hosts import timeout_of
+from footplate_run.torchrun import ELASTIC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ _ROOT_CAUSE = re.compile(
 )
 # PyTorch: torch.distributed.elastic.multiprocessing.api, SignalException
 _STOPPED = re.compile(r"\bSignalException: Process \d+ got signal: (\d+)$")
-# PyTorch: torch.distributed.elastic.rendezvous.api
-_CLOSED = "RendezvousClosedError"
+# PyTorch: torch.distributed.elastic.rendezvous.api; the latter of torch.distributed.launcher.api, launch_agent, where torch
+# 2.13 has no result when others have closed the rendezvous that it waits in.
+_CLOSED = ("RendezvousClosedError", "'NoneType' object has no attribute 'is_failed'")
 _GONE = "RendezvousConnectionError"
 
 
@@ -61,8 +63,8 @@ class PyTorch(Framework):
 
     def launch(self, command: "Command", addresses: "Mapping[str, str]", environment: "Mapping[str, str]") -> Launch:
         _require_torch()
-        # The same, but it waits for worker 0 in a better way.
-        starter = "torch.distributed.run" if self.orders.index == 0 else "footplate_run.torchrun"
+        # The same, but it waits for worker 0 in a better way, and for nodes that are lost not at all.
+        starter = "torch.distributed.run" if self.orders.index == 0 and not self.elastic else "footplate_run.torchrun"
         argv = [PYTHON, "-u", "-m", starter]
         if not command.python:
             argv.append("--no_python")
@@ -100,7 +102,7 @@ class PyTorch(Framework):
         orders = self.orders
         return {
             "PET_NNODES": "{}:{}".format(self.min_nodes, self.nodes),
-            "PET_RDZV_BACKEND": "c10d",
+            "PET_RDZV_BACKEND": ELASTIC,
             "PET_RDZV_ENDPOINT": "{}:{}".format(master, self.port),
             "PET_RDZV_ID": "{}-{}".format(orders.uid or orders.job, orders.attempt),
             "PET_LOCAL_ADDR": address if orders.index == 0 else after_worker_0(address),
@@ -153,7 +155,7 @@ class PyTorch(Framework):
         last = next((line for line in reversed(console) if line and not line[0].isspace()), "")
         if not self.elastic or self.orders.index == 0:
             return None
-        if _CLOSED in last:
+        if any(words in last for words in _CLOSED):
             return Cause(0, None, "the others had ended before this node could join them")
         if _GONE in last:
             first = "{}-0".format(self.orders.primary_role)

@@ -99,7 +99,9 @@ def test_pytorch_on_one_node_goes_the_same_way_and_needs_no_peer() -> None:
 @pytest.mark.parametrize(("index", "is_host"), [(0, "true"), (1, "false")])
 def test_pytorch_elastic_meets_at_worker_0(index: int, is_host: str) -> None:
     given = orders(index=index, attempt=2, nodes=4, minNodes=2, maxRestarts=5)
-    variables = launch(given, env={"FOOTPLATE_PEERS_TIMEOUT_SECONDS": "1800"}).variables
+    made = launch(given, env={"FOOTPLATE_PEERS_TIMEOUT_SECONDS": "1800"})
+    assert made.argv[3] == "footplate_run.torchrun"
+    variables = made.variables
     assert {name: value for name, value in variables.items() if re.search("RDZV|NNODES|LOCAL_ADDR|MAX|RANK", name)} == {
         "PET_NNODES": "2:4",
         "PET_MAX_RESTARTS": "5",
@@ -257,6 +259,7 @@ def test_exit_of_the_failing_worker_stands_for_torchruns(
 API = "torch.distributed.elastic"
 KILLED = f"{API}.multiprocessing.api.SignalException: Process 7 got signal: 15"
 CLOSED = f"{API}.rendezvous.api.RendezvousClosedError"
+NO_RESULT = "AttributeError: 'NoneType' object has no attribute 'is_failed'"
 GONE = f"{API}.rendezvous.api.RendezvousConnectionError: The connection to the C10d store has failed."
 ELASTIC = {**ONE_NODE, "nodes": 2, "minNodes": 1}
 
@@ -267,6 +270,7 @@ ELASTIC = {**ONE_NODE, "nodes": 2, "minNodes": 1}
         (ONE_NODE, 0, KILLED, 143, 15, "torchrun was ended by signal 15", None),
         (ELASTIC, 1, KILLED, 143, 15, "torchrun was ended by signal 15", None),
         (ELASTIC, 1, CLOSED, 0, None, None, None),
+        (ELASTIC, 1, NO_RESULT, 0, None, None, None),
         (ELASTIC, 1, GONE, 1, None, "the rendezvous on worker-0 is gone", "worker-0"),
         (ELASTIC, 0, GONE, 1, None, GONE, None),
         ({**ONE_NODE, "nodes": 2}, 1, CLOSED, 1, None, CLOSED, None),
