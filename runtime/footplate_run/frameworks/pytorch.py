@@ -31,8 +31,8 @@ _ROOT_CAUSE = re.compile(
 )
 # PyTorch: torch.distributed.elastic.multiprocessing.api, SignalException
 _STOPPED = re.compile(r"\bSignalException: Process \d+ got signal: (\d+)$")
-# PyTorch: torch.distributed.elastic.rendezvous.api; the latter of torch.distributed.launcher.api, launch_agent, where torch
-# 2.13 has no result when others have closed the rendezvous that it waits in.
+# PyTorch: torch.distributed.elastic.rendezvous.api; torch.distributed.launcher.api, launch_agent: torch 2.13 has no
+# result when others have closed the rendezvous that it waits in.
 _CLOSED = ("RendezvousClosedError", "'NoneType' object has no attribute 'is_failed'")
 _GONE = "RendezvousConnectionError"
 
