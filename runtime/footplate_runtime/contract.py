@@ -38,6 +38,7 @@ from footplate_run.layout import (
 )
 
 __all__ = [
+    "AGENT_LOG",
     "AGENT_PORT",
     "AGENT_SETTINGS",
     "CODE",
@@ -63,6 +64,7 @@ __all__ = [
     "ENV_STORE_KEYS",
     "ENV_TERMINATION_LOG",
     "EXIT",
+    "FETCH_LOG",
     "FETCH_REPORT",
     "INPUTS",
     "JOURNAL",
@@ -86,6 +88,7 @@ __all__ = [
     "byte_size",
     "completed_message",
     "log_name",
+    "own_log_keys",
     "plural",
     "references",
 ]
@@ -102,6 +105,8 @@ AGENT_PORT = 9464
 AGENT_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
 MANIFEST = "manifest.json"  # in the store: every output with its size and sha256
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
+AGENT_LOG = "state/agent.log"  # what the agent says, with times
+FETCH_LOG = "state/fetch.log"  # what fetch says
 REPLICA = "state/replica.json"  # fetch's: place and orders, for who finds the volume when its pod is gone
 TENSORBOARD_METRICS = "state/tensorboard.jsonl"  # the agent's: scalars of the event files, as lines of metrics.jsonl
 STDOUT_METRICS = "state/stdout.jsonl"  # the agent's: what the job's patterns found in the console, likewise
@@ -109,6 +114,14 @@ RESTORED = "state/restored.jsonl"  # fetch's: which outputs of earlier attempts 
 FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json
 SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch
 MAX_STATUS_METRICS = 32  # names in status.metrics and in the agent's reports
+
+
+def own_log_keys(attempt: int, log_name: str) -> dict[str, str]:
+    """Where the agent's and fetch's own logs go in the run, by their paths below the root."""
+    return {
+        AGENT_LOG: f"logs/{attempt}/{log_name}.agent.log",
+        FETCH_LOG: f"logs/{attempt}/{log_name}.fetch.log",
+    }
 
 
 def log_name(replica: str, replacement: int) -> str:

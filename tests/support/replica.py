@@ -144,6 +144,10 @@ class Replica:
         return found
 
     def keys(self, folder: str = "") -> list[str]:
+        """What lies in the run, sorted; without the logs of the agent and of fetch themselves."""
+        return [key for key in self.all_keys(folder) if ".agent.log" not in key and ".fetch.log" not in key]
+
+    def all_keys(self, folder: str = "") -> list[str]:
         """What lies in the run, sorted."""
         return sorted(entry.key for entry in self.store.list(folder))
 

@@ -37,7 +37,7 @@ def upload(order: Order, out: Console, err: Console) -> int:
     """Upload, showing how far it is; the exit code tells whether all of it is in the store."""
 
     def log(line: str) -> None:
-        err.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        err.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     around = Surroundings(time.monotonic, time.time, random.random, log)
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from footplate_runtime import contract
@@ -36,6 +36,7 @@ def _run(env: Mapping[str, str]) -> int:
     from footplate_runtime.agent.agent import TICK_SECONDS, Agent, Surroundings
     from footplate_runtime.agent.alone import work_alone
     from footplate_runtime.orders import InvalidOrders, Orders, Place
+    from footplate_runtime.own_log import OwnLog
     from footplate_runtime.store import InvalidStore
 
     try:
@@ -44,18 +45,20 @@ def _run(env: Mapping[str, str]) -> int:
         grace = float(env.get(contract.ENV_GRACE_SECONDS) or orders.flush_seconds)
         store = orders.open_store(env)
     except (InvalidOrders, InvalidStore, ValueError) as error:
-        _log(str(error))
+        print(error, flush=True)
         return 2
     (place.root / contract.STATE).mkdir(parents=True, exist_ok=True)
     work_alone(place.root, wait=True)
-    around = Surroundings(_monotonic, time.time, random.random, _log)
+    log = OwnLog(place.root / contract.AGENT_LOG, time.time)
+    around = Surroundings(_monotonic, time.time, random.random, log)
     agent = Agent(place, orders, store, around)
-    _serve(env, agent)
-    _log(f"Uploading {place.replica} of attempt {place.attempt} to {store.uri}")
+    _serve(env, agent, log)
+    log(f"Uploading {place.replica} of attempt {place.attempt} to {store.uri}")
     while signal.sigtimedwait(_STOP, TICK_SECONDS) is None:
         agent.tick()
+    log(f"The program has ended; there are {grace:.0f} s to bring the rest to the store.")
     result = agent.drain(grace)
-    _log(result.error or f"Complete: {result.files} files, {result.size} bytes, manifest {result.manifest_digest}")
+    log(result.error or f"Complete: {result.files} files, {result.size} bytes, manifest {result.manifest_digest}")
     return 0 if result.complete else 1
 
 
@@ -66,7 +69,7 @@ def _monotonic() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _serve(env: Mapping[str, str], agent: Agent) -> None:
+def _serve(env: Mapping[str, str], agent: Agent, log: Callable[[str], None]) -> None:
     """Serve the status; without it the agent still does its work, so a taken port is told and no more."""
     from footplate_runtime.agent.server import serve
 
@@ -75,13 +78,9 @@ def _serve(env: Mapping[str, str], agent: Agent) -> None:
     try:
         port = serve(host, port, lambda: agent.status)
     except OSError as error:
-        _log(f"The status is not served on {host}:{port}: {error.strerror}.")
+        log(f"The status is not served on {host}:{port}: {error.strerror}.")
     else:
-        _log(f"Serving http://{host}:{port}/status")
-
-
-def _log(message: str) -> None:
-    print(message, flush=True)
+        log(f"Serving http://{host}:{port}/status")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ from footplate_runtime.turns import Holder, Turn
 TICK_SECONDS = 1.0
 _SCAN_SHARE = 20  # the pause between scans in lengths of a scan: at most 5 % of a core
 _REPORT_BYTES = 64 << 20  # more of another container's report is not read
+_OWN_LOGS_SECONDS = 5.0  # of the drain, for the agent's log and fetch's
 _ROUND_SECONDS = 5.0  # of the drain, before it looks at the tree again
 
 
@@ -100,7 +101,7 @@ class Agent:
         self._metrics.read()
         if self._primary:
             self._recording.tick(self._logged())
-        self._sync.grow(self._noted(self._tree.growing().items))
+        self._sync.grow((*self._noted(self._tree.growing().items), *self._tree.own_logs()))
         now = self._around.monotonic()
         if now >= self._next_scan:
             self._look_at_outputs(final=False)
@@ -121,6 +122,8 @@ class Agent:
         self._read_metrics_to_the_end(deadline)
         self._fence.look_now()
         missing, error = self._upload_all(deadline)
+        self._around.log(error or "All is in the store; the manifest follows.")
+        self._leave_own_logs(end)
         if error is None:
             self._drop_segments(deadline)
         if self._fence.closed is not None:
@@ -240,10 +243,21 @@ class Agent:
             self._journal.forget_upload(key)
         return not lost and len(expected) == len(items)
 
+    def _leave_own_logs(self, end: float) -> None:
+        """They tell most when something failed; but they are worth no more than a moment's wait."""
+        until = self._around.monotonic() + min(_OWN_LOGS_SECONDS, (end - self._around.monotonic()) / 2)
+        while self._fence.closed is None and (left := until - self._around.monotonic()) > 0:
+            items = [i for i in self._tree.own_logs() if not self._sync.is_stored(i) and not self._sync.is_refused(i)]
+            if not items:
+                return
+            self._sync.offer(items)
+            self._settle_for(left)
+
     def _drop_segments(self, deadline: float) -> None:
         """Delete the segments of what is now whole. A failure leaves spare objects, nothing worse."""
         self._settle_for(deadline - self._around.monotonic())  # a segment may still be on its way
         whole = {item.key for item in self._tree.growing().items}
+        whole |= {item.key for item in self._tree.own_logs() if self._sync.is_stored(item)}
         folders = [key.rsplit("/", 1)[0] + "/" for key in (self._tree.console_key, self._tree.metrics_key)]
 
         def spare() -> list[str]:

@@ -37,6 +37,7 @@ class Tree:
             contract.TENSORBOARD_METRICS.encode(): f"{stem}.tensorboard.jsonl",
             contract.STDOUT_METRICS.encode(): f"{stem}.stdout.jsonl",
         }
+        self._own_logs = contract.own_log_keys(place.attempt, place.log_name)
         self._excluded = matcher(orders.exclude)
         self._foreign: dict[str, Stamp] = {}
 
@@ -64,6 +65,10 @@ class Tree:
     def is_derived(self, item: Item) -> bool:
         """Whether the agent itself has written this."""
         return item.path in self._derived
+
+    def own_logs(self) -> tuple[Item, ...]:
+        """What the agent and fetch said. They grow as well, and nobody's success depends on them."""
+        return tuple(item for path, key in self._own_logs.items() for item in self._single(path, key))
 
     def _listing(self, folder: str, prefix: str, skip: Callable[[bytes], bool]) -> Listing:
         scan = Scan(os.path.join(self.root, folder.encode()), skip)
