@@ -168,12 +168,18 @@ def _disruption(pod: PodView, lost: frozenset[str]) -> Diagnosis | None:
     return None
 
 
-def _upload_failure(pod: PodView) -> Diagnosis:
+def why_not_stored(pod: PodView) -> str | None:
+    """What its agent says of outputs that it could not bring to the store, and which; None when it says nothing."""
     report = pod.agent.report()
+    said = report.get("error")
+    if not said:
+        return None
     missing: Sequence[Any] = report.get("missing") or ()
-    said = report.get("error") or "its agent ended without a report"
-    if missing:
-        said += f" (missing: {', '.join(str(name) for name in missing)})"
+    return f"{said} (missing: {', '.join(str(name) for name in missing)})" if missing else str(said)
+
+
+def _upload_failure(pod: PodView) -> Diagnosis:
+    said = why_not_stored(pod) or "its agent ended without a report"
     return _of(
         pod,
         Cause.OUTPUT_UPLOAD_FAILED,

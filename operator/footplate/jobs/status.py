@@ -21,7 +21,7 @@ from footplate.api.training_job_status import (
     UsedSource,
 )
 from footplate.frameworks import Framework, gpus
-from footplate.jobs.diagnosis import Diagnosis, asked_to_end, outputs_complete
+from footplate.jobs.diagnosis import Diagnosis, asked_to_end, cut, outputs_complete, why_not_stored
 from footplate.jobs.naming import Replica
 from footplate.jobs.observe import AgentStatus, EnvironmentImage, Json, PodView
 from footplate.jobs.text import listed
@@ -201,10 +201,9 @@ class StatusEditor:
                 }
             )
         )
-        missing = [p.replica for p in pods if not outputs_complete(p) and not _never_ran(p)]
+        missing = [p for p in pods if not outputs_complete(p) and not _never_ran(p)]
         if missing or unseen:
-            named = listed([str(replica) for replica in sorted((*missing, *unseen))])
-            return self.condition(OUTPUTS_PERSISTED, False, "Incomplete", f"no complete manifest of {named} was seen")
+            return self.condition(OUTPUTS_PERSISTED, False, "Incomplete", _not_persisted(missing, unseen))
         return self.condition(OUTPUTS_PERSISTED, True, "ManifestWritten")
 
     def completion(self) -> StatusEditor:
@@ -217,6 +216,15 @@ def _failed_itself(pod: PodView) -> bool:
     if not pod.train.terminated or pod.train.exit_code == 0:
         return False
     return not (pod.deleting and not pod.disruption and asked_to_end(pod))
+
+
+def _not_persisted(pods: Sequence[PodView], unseen: Sequence[Replica]) -> str:
+    """Which files of these replicas are not in the store and why, as far as their agents have told."""
+    told = [f"{pod.replica}: {said}" for pod in pods if (said := why_not_stored(pod))]
+    silent = [pod.replica for pod in pods if why_not_stored(pod) is None]
+    named = listed([str(replica) for replica in sorted((*silent, *unseen))])
+    sentences = [listed(told, separator="; ")] if told else []
+    return cut("; ".join([*sentences, *([f"no complete manifest of {named} was seen"] if named else [])]))
 
 
 def _never_ran(pod: PodView) -> bool:

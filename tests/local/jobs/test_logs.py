@@ -49,3 +49,36 @@ def test_values_of_secrets_are_nowhere(local_cluster: LocalCluster) -> None:
     for told in (json.dumps(local_cluster.job(name)).encode(), json.dumps(pod).encode(), *written):
         assert TOKEN.encode() not in told
         assert b"MIIEvQIBADANBgkqhkiG" not in told
+
+
+GROWS = """
+import os, time
+kept = []
+for step in range(1000):
+    kept.append(b"x" * (16 << 20))
+    with open("outputs/checkpoint.tmp", "w") as file:
+        file.write(f"weights of step {step}")
+    os.rename("outputs/checkpoint.tmp", "outputs/checkpoint")
+    print("step", step, flush=True)
+    time.sleep(0.1)
+"""
+
+
+def test_a_job_that_runs_out_of_memory_keeps_its_last_words(local_cluster: LocalCluster) -> None:
+    name = local_cluster.start(GROWS, resources={"memory": "200Mi"})
+    status = local_cluster.phase(name, "Failed")
+    assert status["reason"] == "OutOfMemory", local_cluster.report(name)
+    assert status["message"].startswith("worker-0 ran out of memory; ask for more in spec.resources.memory")
+    uid = local_cluster.pods(name)[0]["metadata"]["uid"]
+    volume, run = local_cluster.pods_dir / uid / "volumes/footplate", local_cluster.run_dir(name)
+    log = (run / "logs/1/worker-0.log").read_text()
+    assert log == (volume / "state/console.log").read_text()
+    steps = log.splitlines()
+    assert len(steps) >= 5
+    assert steps == [f"step {n}" for n in range(len(steps))]
+    checkpoint = (run / "outputs/checkpoint").read_text()
+    assert checkpoint == (volume / "outputs/checkpoint").read_text()
+    assert int(checkpoint.rpartition(" ")[2]) >= len(steps) - 1, "it was written before its line was printed"
+    assert json.loads((run / "manifest.json").read_text())["complete"] is True
+    assert "ran out of memory" in local_cluster.kubectl("describe", "tj", name).stdout
+    assert local_cluster.footplate("logs", name).stdout == log

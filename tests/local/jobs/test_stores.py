@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 from local_cluster import LocalCluster
 from s3_server import S3Server, s3_server
 
@@ -67,3 +73,83 @@ pathlib.Path('outputs/model.txt').write_text('lost?')
         local_cluster.pods_dir / local_cluster.pods(name)[0]["metadata"]["uid"] / "volumes/footplate/outputs/model.txt"
     )
     assert kept.read_text() == "lost?", "what is in no store is still in the failed pod"
+
+    store.unlink()
+    command = [str(Path(sys.executable).with_name("footplate")), "upload", "--pod-dir", str(kept.parents[3])]
+    saved = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert saved.returncode == 0, saved.stderr
+    assert (local_cluster.run_dir(name) / "outputs/model.txt").read_text() == "lost?"
+
+
+def not_persisted(cluster: LocalCluster, name: str) -> dict[str, Any]:
+    """The condition of a job whose program ended well and whose outputs did not get where they belong."""
+    status = cluster.phase(name, "Failed")
+    assert status["reason"] == "OutputUploadFailed", cluster.report(name)
+    assert status["attempts"][0]["reason"] == "OutputUploadFailed"
+    conditions = {c["type"]: c for c in status["conditions"]}
+    assert conditions["Complete"]["status"] == "False"
+    found: dict[str, Any] = conditions["OutputsPersisted"]
+    assert found["status"] == "False"
+    return found
+
+
+def test_keys_that_the_agent_alone_needs(local_cluster: LocalCluster, s3_server: S3Server) -> None:
+    """Fetch had nothing to read or write; so the program runs before anybody learns that the keys are wrong."""
+    keys = local_cluster.name("keys")
+    wrong = {**s3_server.env, "AWS_SECRET_ACCESS_KEY": "wrong", "AWS_ENDPOINT_URL": s3_server.endpoint}
+    local_cluster.apply(secret(keys, wrong))
+    name = local_cluster.start(
+        "",
+        source=None,
+        entrypoint={"command": ["sh", "-c", "echo weights > $0/model.txt", "$(outputs)"]},
+        outputs={"store": {"uri": s3_server.new_uri(), "secretName": keys}, "flushSeconds": 2},
+        podTemplate={"spec": {"terminationGracePeriodSeconds": 4}},
+    )
+    condition = not_persisted(local_cluster, name)
+    assert "outputs/model.txt" in condition["message"]
+    assert "The store refused access to" in condition["message"]
+    assert "check the keys in the store's Secret" in condition["message"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 512 KiB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("this machine lets nobody mount a small disk")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_disk_that_is_full(local_cluster: LocalCluster, small_disk: Path) -> None:
+    code = "open('outputs/small.txt', 'w').write('fits')\nopen('outputs/large.bin', 'wb').write(bytes(1 << 20))"
+    outputs = {"store": {"uri": small_disk.as_uri()}, "flushSeconds": 1}
+    name = local_cluster.start(code, outputs=outputs, podTemplate={"spec": {"terminationGracePeriodSeconds": 4}})
+    condition = not_persisted(local_cluster, name)
+    assert "outputs/large.bin" in condition["message"]
+    assert "outputs/small.txt" not in condition["message"]
+    assert "the disk is full; free some space" in condition["message"]
+    assert (local_cluster.run_dir(name) / "outputs/small.txt").read_text() == "fits"
+
+
+def test_a_disk_that_takes_no_more_writes(local_cluster: LocalCluster, small_disk: Path, tmp_path: Path) -> None:
+    code = f"""
+import os, time
+while not os.path.exists({str(tmp_path / "go")!r}):
+    time.sleep(0.05)
+open('outputs/model.txt', 'w').write('weights')
+"""
+    outputs = {"store": {"uri": small_disk.as_uri()}, "flushSeconds": 1}
+    name = local_cluster.start(code, outputs=outputs, podTemplate={"spec": {"terminationGracePeriodSeconds": 4}})
+    local_cluster.phase(name, "Running")
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    (tmp_path / "go").touch()
+    condition = not_persisted(local_cluster, name)
+    assert "outputs/model.txt" in condition["message"]
+    assert "read-only file system" in condition["message"]

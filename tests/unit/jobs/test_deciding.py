@@ -127,6 +127,16 @@ def test_an_upload_of_theirs_that_failed_is_told_and_costs_nothing() -> None:
     assert (condition.status, condition.message) == ("False", "no complete manifest of ps-0 was seen")
 
 
+def test_which_outputs_are_not_stored_and_why_is_told() -> None:
+    refused = stopped("ps", complete=False, error="The store refused access.", missing=["ranks/ps-0/outputs/a", "b"])
+    step = go(running_job(), Observed(pods=(CHIEF,), gone=(stopped("worker", complete=False), refused)))
+    condition = get_condition(step.status.conditions, OUTPUTS_PERSISTED)
+    assert condition is not None
+    assert condition.message == (
+        "ps-0: The store refused access. (missing: ranks/ps-0/outputs/a, b); no complete manifest of worker-0 was seen"
+    )
+
+
 def test_outputs_that_no_operator_saw_being_stored_are_named() -> None:
     """It was restarted while they were stopped, and does not know what their agents said."""
     step = go(running_job(), Observed(pods=(CHIEF,), lost=frozenset({"digits-1-ps-0", "digits-1-worker-0"})))
