@@ -9,20 +9,28 @@ import pytest
 from api_server import ApiServerInThread
 from framework_environment import SLOW_BUILDS, skip_slow_builds
 
-ALL_KILLS = "--all-kills"
+LEFT_OUT = {  # markers of tests that run with an option only, which is called as they are
+    "all_kills": "run all cases of the kill matrix",
+    "full_size": "run tests of the agent that take minutes: all random schedules, 20 GiB, 100,000 files",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(SLOW_BUILDS, action="store_true", help="build framework environments that take minutes")
-    parser.addoption(ALL_KILLS, action="store_true", help="run all cases of the kill matrix")
+    for marker, meaning in LEFT_OUT.items():
+        parser.addoption(_option(marker), action="store_true", help=meaning)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     skip_slow_builds(config, items)
-    if not config.getoption(ALL_KILLS):
-        left_out = [item for item in items if item.get_closest_marker("all_kills")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+    not_asked = [marker for marker in LEFT_OUT if not config.getoption(_option(marker))]
+    left_out = [item for item in items if any(map(item.get_closest_marker, not_asked))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _option(marker: str) -> str:
+    return "--" + marker.replace("_", "-")
 
 
 @pytest.fixture

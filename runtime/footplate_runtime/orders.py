@@ -72,6 +72,7 @@ class Orders(NamedTuple):
     inputs: tuple[Input, ...]
     primary: str  # <role>-<index>
     exclude: tuple[str, ...]
+    mirror_deletes: bool
     flush_seconds: float
     record: Mapping[str, Any]
     replicas: int  # of all roles
@@ -117,6 +118,7 @@ class Orders(NamedTuple):
             inputs=tuple(_input(i["name"], i["uri"]) for i in launch.get("inputs") or ()),
             primary=f"{launch['primary']['role']}-{launch['primary']['index']}",
             exclude=tuple(outputs.get("exclude") or ()),
+            mirror_deletes=outputs.get("mirrorDeletes") is True,
             flush_seconds=float(outputs.get("flushSeconds") or 600),
             record=dict(launch.get("record") or {}),
             replicas=sum((launch.get("roles") or {"worker": 1}).values()),

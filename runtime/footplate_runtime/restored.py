@@ -35,6 +35,9 @@ def parse_restored(data: bytes) -> Iterator[Restored]:
     for line in data.splitlines():
         try:
             entry = json.loads(line)
-            yield Restored(entry["path"], entry["key"], Stamp(*entry["stamp"]), entry["sha256"])
+            stamp, sha256 = Stamp(*entry["stamp"]), entry["sha256"]
+            if len(bytes.fromhex(sha256)) != 32 or not all(0 <= number < 1 << 63 for number in stamp):
+                continue
+            yield Restored(str(entry["path"]), str(entry["key"]), stamp, sha256)
         except (ValueError, KeyError, TypeError):
             continue

@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,7 @@ class Replica:
     exclude: list[str] = field(default_factory=list)
     ca_certificate: str | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
+    mirror_deletes: bool = False
     attempt: int = 1
     role: str = "worker"
     index: int = 0
@@ -90,7 +93,7 @@ class Replica:
             "source": self.source,
             "inputs": self.inputs,
             "primary": {"role": "worker", "index": 0},
-            "outputs": {"flushSeconds": 600, "exclude": self.exclude, "mirrorDeletes": False},
+            "outputs": {"flushSeconds": 600, "exclude": self.exclude, "mirrorDeletes": self.mirror_deletes},
             "metrics": self.metrics,
             "record": {"spec": {"nodes": 1}, "parameters": {"epochs": 3}},
         }
@@ -153,13 +156,16 @@ class Replica:
 
 
 class AgentProcess:
-    """An agent that runs; used with ``with``, which ends it for good."""
+    """An agent that runs; used with ``with``, which ends it for good.
 
-    def __init__(self, replica: Replica) -> None:
+    ``before`` is a command that prepares the process and then executes its last arguments.
+    """
+
+    def __init__(self, replica: Replica, before: Sequence[str] = ()) -> None:
         self._log = replica.base / f"agent-{time.monotonic_ns()}.log"
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "footplate_runtime.agent"], env=replica.env, stdout=log, stderr=log
+                [*before, sys.executable, "-m", "footplate_runtime.agent"], env=replica.env, stdout=log, stderr=log
             )
         self.pid = self._process.pid
 
@@ -200,6 +206,35 @@ class AgentProcess:
             if line.startswith("VmHWM"):
                 return int(line.split()[1]) * 1024
         return 0
+
+    @contextmanager
+    def watched_memory(self) -> Iterator[Callable[[], int]]:
+        """Look at its peak until it ends; the call says afterwards how many bytes that was."""
+        peak, ended = 0, threading.Event()
+
+        def look() -> None:
+            nonlocal peak
+            while not ended.wait(0.02):
+                try:
+                    peak = max(peak, self.peak_memory())
+                except (OSError, AssertionError):
+                    return
+
+        watcher = threading.Thread(target=look)
+        watcher.start()
+        try:
+            yield lambda: peak
+        finally:
+            ended.set()
+            watcher.join()
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
 
     def terminate(self) -> None:
         """Tell it that the program has ended, as the kubelet does."""

@@ -267,9 +267,9 @@ class Outputs(Schema):
     flush_seconds: Annotated[int, Field(ge=1, le=86400)] = 600
     """How many seconds the upload may take after the program has ended."""
     exclude: Annotated[tuple[Annotated[str, Field(max_length=1024)], ...], Field(max_length=64)] = ()
-    """Patterns of paths under outputs that are not uploaded, e.g. *.tmp."""
+    """Patterns of paths under outputs that are not uploaded, e.g. *.tmp; see also outputs/.footplateignore."""
     mirror_deletes: bool = False
-    """true: a file that the program deletes is deleted in the store, too."""
+    """true: what the program deletes under outputs is deleted in the store, too; false: the store keeps it."""
     store: OutputStore | None = None
     """Overrides the store of the operator's settings."""
 

@@ -25,8 +25,4 @@ def unsupported(job: TrainingJob) -> str | None:
             "spec.registerModels: models are not registered by this version of Footplate yet; "
             "leave it out, the outputs are kept in the store all the same"
         )
-    if spec.outputs.mirror_deletes:
-        return (
-            "spec.outputs.mirrorDeletes: this version of Footplate never deletes outputs from the store; leave it out"
-        )
     return None

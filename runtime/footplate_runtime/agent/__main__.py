@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from footplate_runtime.agent.agent import Agent
 
 _STOP = {signal.SIGTERM, signal.SIGINT}
+_HINT = signal.SIGIO  # there are hints of changes
+_AT_MOST_EVERY = 0.1  # seconds; a program that writes all the time must not keep us busy
 _NICENESS = 5  # the program comes first, also where no cgroup says so; a busy machine still leaves it a quarter
 
 
 def main() -> int:
     """Run one replica's agent in this process; returns the exit code."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # before the first thread, so that all inherit it
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOP, _HINT})  # before the first thread, so that all inherit it
     os.nice(_NICENESS)
     return _run(os.environ)
 
@@ -33,7 +35,7 @@ def _run(env: Mapping[str, str]) -> int:
     import random
     import time
 
-    from footplate_runtime.agent.agent import TICK_SECONDS, Agent, Surroundings
+    from footplate_runtime.agent.agent import Agent, Surroundings
     from footplate_runtime.agent.alone import work_alone
     from footplate_runtime.orders import InvalidOrders, Orders, Place
     from footplate_runtime.own_log import OwnLog
@@ -54,8 +56,8 @@ def _run(env: Mapping[str, str]) -> int:
     agent = Agent(place, orders, store, around)
     _serve(env, agent, log)
     log(f"Uploading {place.replica} of attempt {place.attempt} to {store.uri}")
-    while signal.sigtimedwait(_STOP, TICK_SECONDS) is None:
-        agent.tick()
+    agent.begin(_HINT)
+    _watch_until_stopped(agent)
     log(f"The program has ended; there are {grace:.0f} s to bring the rest to the store.")
     result = agent.drain(grace)
     log(result.error or f"Complete: {result.files} files, {result.size} bytes, manifest {result.manifest_digest}")
@@ -67,6 +69,26 @@ def _monotonic() -> float:
     import time
 
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _watch_until_stopped(agent: Agent) -> None:
+    """A tick a second; in between, hints and finished uploads are taken in when there are some."""
+    import time
+
+    from footplate_runtime.agent.agent import TICK_SECONDS
+
+    next_tick = time.monotonic() + _AT_MOST_EVERY
+    while signal.sigtimedwait(_STOP, _AT_MOST_EVERY) is None:
+        left = next_tick - time.monotonic()
+        if left > 0 and not agent.busy:
+            came = signal.sigtimedwait({*_STOP, _HINT}, left)
+            if came is not None and came.si_signo in _STOP:
+                return
+        if time.monotonic() >= next_tick:
+            agent.tick()
+            next_tick = time.monotonic() + TICK_SECONDS
+        else:
+            agent.notice()
 
 
 def _serve(env: Mapping[str, str], agent: Agent, log: Callable[[str], None]) -> None:

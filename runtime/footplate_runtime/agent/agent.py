@@ -1,14 +1,14 @@
 """The agent of one replica, from start to end: this module is the table of contents.
 
-While the program runs: scan, upload what has come to rest, send what logs and metrics have gained, read the
-metrics, publish the
-status. When told to stop: scan and upload until nothing is left, prove it by listing, write the record and last
+While the program runs: upload what has come to rest, send what logs and metrics have gained, read the metrics, publish
+the status. When told to stop: scan and upload until nothing is left, prove it by listing, write the record and last
 the manifest.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,16 +18,15 @@ from footplate_runtime.agent.clock import rfc3339
 from footplate_runtime.agent.fence import Fence, Superseded
 from footplate_runtime.agent.fenced_store import FencedStore
 from footplate_runtime.agent.journal import Journal, Uploaded
-from footplate_runtime.agent.manifest import Manifest, OutputFile, digest, not_stored
+from footplate_runtime.agent.manifest import OutputFile, digest, manifest_json, not_stored
 from footplate_runtime.agent.metrics import Metrics
-from footplate_runtime.agent.quiet import Quiet
 from footplate_runtime.agent.recording import Recording
 from footplate_runtime.agent.report import Phase, Result, Status
 from footplate_runtime.agent.scan import open_beneath
 from footplate_runtime.agent.sync import Sync
 from footplate_runtime.agent.transfers import Transfers
 from footplate_runtime.agent.tree import Tree
-from footplate_runtime.agent.uploader import Item
+from footplate_runtime.agent.watching import Watching
 from footplate_runtime.changing import change
 from footplate_runtime.files import cut, write_termination_message
 from footplate_runtime.orders import Orders, Place
@@ -37,7 +36,6 @@ from footplate_runtime.store import Store, StoreError, StoreUnavailable, find_se
 from footplate_runtime.turns import Holder, Turn
 
 TICK_SECONDS = 1.0
-_SCAN_SHARE = 20  # the pause between scans in lengths of a scan: at most 5 % of a core
 _REPORT_BYTES = 64 << 20  # more of another container's report is not read
 _OWN_LOGS_SECONDS = 5.0  # of the drain, for the agent's log and fetch's
 _ROUND_SECONDS = 5.0  # of the drain, before it looks at the tree again
@@ -52,14 +50,6 @@ class Surroundings(NamedTuple):
     log: Callable[[str], None]
 
 
-class _Outputs(NamedTuple):
-    """What the last scan of the outputs found."""
-
-    pending: Sequence[Item] = ()
-    stored_files: int = 0
-    stored_bytes: int = 0
-
-
 class Agent:
     """One replica's agent. ``tick`` it while the program runs, then ``drain`` once."""
 
@@ -68,7 +58,7 @@ class Agent:
     ) -> None:
         self._place, self._orders, self._store, self._around = place, orders, store, around
         self._primary = place.replica == orders.primary
-        self._tree = Tree(place, orders)
+        self._tree = Tree(place, orders, around.log)
         self._journal = Journal(place.root / journal)
         restored = tuple(parse_restored(self._read(contract.RESTORED) or b""))
         self._take_restored(restored)
@@ -78,18 +68,39 @@ class Agent:
         self._sync = Sync(
             fenced, self._tree.root, self._journal, Transfers(), around.monotonic, around.random, around.log
         )
+        self._watching = Watching(
+            self._tree,
+            self._journal,
+            self._sync,
+            self._metrics.see,
+            orders.mirror_deletes,
+            around.monotonic,
+            around.wall,
+            around.log,
+        )
         self._calls = Calls(around.monotonic, around.random, self._sync.failed)
         mine = Holder(Turn.of(place), f"{int(around.random() * 2**53):014x}")
         self._fence = Fence(store, self._tree.home, mine, self._calls, around.monotonic, around.log)
         self._recording = Recording(
             store, place, orders, self._fetched, self._fence, self._calls, around.monotonic, around.wall
         )
-        self._quiet = Quiet()
-        self._outputs = _Outputs()
-        self._next_scan = 0.0
-        self._activity_ns = 0
         self._phase: Phase = "Running"
         self.status = self._status()
+
+    @property
+    def busy(self) -> bool:
+        """Whether uploads are under way, so that ``notice`` should be called often."""
+        return self._sync.busy
+
+    def begin(self, number: signal.Signals | None = None) -> None:
+        """The program starts. The signal, which the caller must have blocked, then says that ``notice`` has work."""
+        self._watching.begin(number)
+
+    def notice(self) -> None:
+        """Between ticks: take in what has been uploaded, and hints of what has changed."""
+        self._sync.settle()
+        if self._fence.closed is None:
+            self._watching.notice()
 
     def tick(self) -> None:
         """One round while the program runs; quick, whatever the store does."""
@@ -101,13 +112,7 @@ class Agent:
         self._metrics.read()
         if self._primary:
             self._recording.tick(self._logged())
-        self._sync.grow((*self._noted(self._tree.growing().items), *self._tree.own_logs()))
-        now = self._around.monotonic()
-        if now >= self._next_scan:
-            self._look_at_outputs(final=False)
-            self._sync.offer(self._quiet.rested(self._outputs.pending, now, self._around.wall()))
-            took = self._around.monotonic() - now
-            self._next_scan = now + max(TICK_SECONDS, _SCAN_SHARE * took)
+        self._watching.tick()
         self._publish()
 
     def drain(self, seconds: float) -> Result:
@@ -122,6 +127,8 @@ class Agent:
         self._read_metrics_to_the_end(deadline)
         self._fence.look_now()
         missing, error = self._upload_all(deadline)
+        if error is None:
+            self._delete_gone(deadline)
         self._around.log(error or "All is in the store; the manifest follows.")
         self._leave_own_logs(end)
         if error is None:
@@ -146,22 +153,6 @@ class Agent:
 
     # While the program runs.
 
-    def _look_at_outputs(self, final: bool) -> tuple[str, ...]:
-        """Scan the outputs; returns the folders that cannot be read."""
-        listing = self._tree.outputs(final)
-        items = self._noted(listing.items)
-        stored = [item for item in items if self._sync.is_stored(item)]
-        pending = [item for item in items if not self._sync.is_stored(item)]
-        self._outputs = _Outputs(pending, len(stored), sum(item.stamp.size for item in stored))
-        return listing.unreadable
-
-    def _noted(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
-        """Note when the program last wrote anything, and what of it may be metrics."""
-        times = (item.stamp.mtime_ns for item in items if not self._tree.is_derived(item))
-        self._activity_ns = max([self._activity_ns, *times])
-        self._metrics.see(items)
-        return items
-
     def _logged(self) -> Logged:
         return Logged(self._metrics.summary(), self._metrics.tags())
 
@@ -169,28 +160,29 @@ class Agent:
         self.status = self._status()
 
     def _status(self) -> Status:
-        now, pending = self._around.wall(), self._outputs.pending
-        oldest = min((item.stamp.mtime_ns / 1e9 for item in pending), default=now)
+        now, outputs = self._around.wall(), self._watching.outputs
+        oldest = min((item.stamp.mtime_ns / 1e9 for item in outputs.pending.values()), default=now)
+        newest = self._watching.newest_ns
         return Status(
             phase=self._phase,
-            pending_files=len(pending),
-            pending_bytes=sum(item.stamp.size for item in pending),
+            pending_files=outputs.pending_files,
+            pending_bytes=outputs.pending_bytes,
             oldest_pending=max(0.0, now - oldest),
-            uploaded_files=self._outputs.stored_files,
-            uploaded_bytes=self._outputs.stored_bytes,
+            uploaded_files=outputs.stored_files,
+            uploaded_bytes=outputs.stored_bytes,
             errors=self._sync.errors,
             last_error=cut(self._sync.last_error, 1000) if self._sync.last_error else None,
-            last_activity=rfc3339(min(now, self._activity_ns / 1e9)) if self._activity_ns else None,
+            last_activity=rfc3339(min(now, newest / 1e9)) if newest else None,
             metrics=self._metrics.latest(),
             metrics_left_out=self._metrics.left_out,
             bad_lines=self._metrics.bad,
+            polling=self._watching.polling,
         )
 
     # When it has ended.
 
     def _read_metrics_to_the_end(self, deadline: float) -> None:
-        self._look_at_outputs(final=True)
-        self._noted(self._tree.growing().items)
+        self._watching.look_at_all()
         while self._metrics.read(final=True) and self._around.monotonic() < deadline:
             pass
 
@@ -201,10 +193,7 @@ class Agent:
             self._fence.look_now()
             if self._fence.closed is not None:
                 return (), self._fence.closed
-            unreadable = self._look_at_outputs(final=True)
-            growing = self._tree.growing()
-            unreadable += growing.unreadable
-            left = [*self._outputs.pending, *(item for item in growing.items if not self._sync.is_stored(item))]
+            left, unreadable = self._watching.look_at_all()
             todo = [item for item in left if not self._sync.is_refused(item)]
             self._publish()
             missing = (*unreadable, *(item.key for item in left))
@@ -219,7 +208,7 @@ class Agent:
             self._settle_for(min(_ROUND_SECONDS, deadline - self._around.monotonic()))
 
     def _late(self) -> str:
-        left = sum(item.stamp.size for item in self._outputs.pending)
+        left = self._watching.outputs.pending_bytes
         slow = f"{left} bytes of outputs were left, and no upload had failed; give outputs.flushSeconds more time."
         return f"Not everything was in the store when the grace period ended. {self._sync.last_error or slow}"
 
@@ -231,8 +220,11 @@ class Agent:
 
     def _prove(self, deadline: float) -> bool:
         """Compare the store's listing with what was acknowledged; what is not there is forgotten and goes up again."""
-        items = (*self._tree.outputs(final=True).items, *self._tree.growing().items)
-        expected = {item.key: item.stamp.size for item in items if self._sync.is_stored(item)}
+        expected: dict[str, int] = {}
+        for item in self._watching.everything():
+            if not self._sync.is_stored(item):
+                return False
+            expected[item.key] = item.stamp.size
         folders = (self._tree.outputs_folder, self._tree.logs_folder)
         try:
             lost = self._calls.insist(lambda: not_stored(self._store, expected, folders), deadline)
@@ -241,7 +233,13 @@ class Agent:
         for key in lost:
             self._sync.failed(StoreUnavailable(f"{key} was acknowledged but the store does not list it."))
             self._journal.forget_upload(key)
-        return not lost and len(expected) == len(items)
+        return not lost
+
+    def _delete_gone(self, deadline: float) -> None:
+        """Mirror deletions. A failure leaves spare objects, which the manifest does not list."""
+        self._settle_for(deadline - self._around.monotonic())  # what was read of a file that is gone since
+        self._watching.delete_gone()
+        self._settle_for(deadline - self._around.monotonic())
 
     def _leave_own_logs(self, end: float) -> None:
         """They tell most when something failed; but they are worth no more than a moment's wait."""
@@ -256,7 +254,7 @@ class Agent:
     def _drop_segments(self, deadline: float) -> None:
         """Delete the segments of what is now whole. A failure leaves spare objects, nothing worse."""
         self._settle_for(deadline - self._around.monotonic())  # a segment may still be on its way
-        whole = {item.key for item in self._tree.growing().items}
+        whole = {item.key for item in self._watching.whole_logs()}
         whole |= {item.key for item in self._tree.own_logs() if self._sync.is_stored(item)}
         folders = [key.rsplit("/", 1)[0] + "/" for key in (self._tree.console_key, self._tree.metrics_key)]
 
@@ -272,7 +270,7 @@ class Agent:
 
     def _conclude(self, missing: tuple[str, ...], error: str | None, end: float) -> Result:
         """Write run.json and, last, the manifest."""
-        written = self._manifest(missing, complete=error is None).to_json()
+        written = self._manifest(missing, complete=error is None)
         self._calls.wait(end)  # the record of the start must not land after that of the end
         key, phase = self._tree.home + contract.MANIFEST, None
         try:
@@ -286,21 +284,21 @@ class Agent:
             return self._result(missing, error or str(failure), None)
         return self._result(missing, error, digest(written))._replace(record=phase)
 
-    def _manifest(self, missing: tuple[str, ...], complete: bool) -> Manifest:
-        files = []
-        for item in self._tree.outputs(final=True).items:
-            if self._sync.is_stored(item):
-                path = item.key.removeprefix(self._tree.home)
-                files.append(OutputFile(path, item.stamp.size, self._journal.uploaded[item.key].sha256))
-        return Manifest(self._place.attempt, tuple(files), complete, missing)
+    def _manifest(self, missing: tuple[str, ...], complete: bool) -> bytes:
+        stored = sorted((i.key, i.stamp.size) for i in self._tree.outputs(final=True) if self._sync.is_stored(i))
+        files = (
+            OutputFile(key.removeprefix(self._tree.home), size, self._journal.uploaded[key].sha256)
+            for key, size in stored
+        )
+        return manifest_json(self._place.attempt, files, complete, missing)
 
     def _ending(self, complete: bool, manifest_digest: str) -> Ending:
-        outputs = self._outputs
+        outputs = self._watching.outputs
         report = self._read_json(contract.EXIT)
         return Ending(report, complete, outputs.stored_files, outputs.stored_bytes, manifest_digest)
 
     def _result(self, missing: tuple[str, ...], error: str | None, manifest_digest: str | None) -> Result:
-        outputs = self._outputs
+        outputs = self._watching.outputs
         return Result(
             outputs.stored_files, outputs.stored_bytes, manifest_digest, missing, error, self._metrics.latest()
         )

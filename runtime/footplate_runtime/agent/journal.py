@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Iterable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,31 @@ class Uploaded(NamedTuple):
 
     stamp: Stamp
     sha256: str
+
+
+class Uploads(MutableMapping[str, Uploaded]):
+    """Whole objects by key, each in a hundred bytes: there may be hundreds of thousands."""
+
+    _PACKED = struct.Struct("<Qqqq32s")  # inode, size, mtime, ctime, sha256
+
+    def __init__(self) -> None:
+        self._packed: dict[str, bytes] = {}
+
+    def __getitem__(self, key: str) -> Uploaded:
+        *stamp, sha256 = self._PACKED.unpack(self._packed[key])
+        return Uploaded(Stamp(*stamp), sha256.hex())
+
+    def __setitem__(self, key: str, uploaded: Uploaded) -> None:
+        self._packed[key] = self._PACKED.pack(*uploaded.stamp, bytes.fromhex(uploaded.sha256))
+
+    def __delitem__(self, key: str) -> None:
+        del self._packed[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
 
 
 class Part(NamedTuple):
@@ -49,7 +75,8 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.uploaded: dict[str, Uploaded] = {}
+        self.uploaded = Uploads()
+        self.recorded = 0  # how often uploads were recorded
         self.growths: dict[str, Growth] = {}
         self._load()
         self._rewrite()
@@ -62,6 +89,7 @@ class Journal:
         """Remember whole objects, all with one write."""
         new = dict(uploads)
         self.uploaded.update(new)
+        self.recorded += 1
         self._append([_upload_line(key, uploaded) for key, uploaded in new.items()])
 
     def forget_upload(self, key: str) -> None:
@@ -75,15 +103,13 @@ class Journal:
         self._append([_growth_line(key, growth)])
 
     def _load(self) -> None:
-        try:
-            data = self._path.read_bytes()
-        except FileNotFoundError:
-            return
-        for line in data.splitlines():
-            try:
-                self._take(json.loads(line))
-            except (ValueError, KeyError, TypeError):
-                continue  # torn by a kill: what it said is done again
+        self._path.touch()
+        with open(self._path, "rb") as file:
+            for line in file:
+                try:
+                    self._take(json.loads(line))
+                except (ValueError, KeyError, TypeError, struct.error):
+                    continue  # torn by a kill: what it said is done again
 
     def _take(self, entry: dict[str, Any]) -> None:
         key = entry["key"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from footplate_runtime.files import compact_json
@@ -20,33 +20,19 @@ class OutputFile(NamedTuple):
     sha256: str
 
 
-class Manifest(NamedTuple):
-    """What an attempt has put into the store, and what it could not."""
+def manifest_json(attempt: int, files: Iterable[OutputFile], complete: bool, missing: Sequence[str]) -> bytes:
+    """The object's bytes: what an attempt has put into the store, and what it could not.
 
-    attempt: int
-    files: tuple[OutputFile, ...]
-    complete: bool
-    missing: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.size for file in self.files)
-
-    def to_json(self) -> bytes:
-        """The object's bytes, the same for the same outputs."""
-        content: dict[str, object] = {
-            "version": 1,
-            "complete": self.complete,
-            "attempt": self.attempt,
-            "files": [
-                {"path": file.path, "size": file.size, "sha256": file.sha256}
-                for file in sorted(self.files, key=lambda file: file.path)
-            ],
-        }
-        if self.missing:
-            content["missing"] = self.missing[:MISSING_LISTED]
-        return compact_json(content)
+    ``files`` come in the order of their paths and are held one at a time: there may be hundreds of thousands.
+    """
+    about: dict[str, object] = {"version": 1, "complete": complete, "attempt": attempt}
+    if missing:
+        about["missing"] = missing[:MISSING_LISTED]
+    content = bytearray(compact_json(about)[:-1] + b',"files":[')
+    for number, file in enumerate(files):
+        content += (b"," if number else b"") + compact_json(file._asdict())
+    content += b"]}"
+    return bytes(content)
 
 
 def digest(manifest: bytes) -> str:

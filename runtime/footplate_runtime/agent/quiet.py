@@ -1,6 +1,7 @@
 """When a changed output may go up: once its writer has left it alone for two seconds. Pure but for what it remembers.
 
-A checkpoint that is written elsewhere and renamed into place comes with an old modification time and counts at once.
+A checkpoint that is written elsewhere and renamed into place comes with an old modification time and counts at once;
+so does one of which a hint says that it was renamed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ class Quiet:
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[Stamp, float]] = {}
+
+    def rests_after(self, item: Item, seconds: float, monotonic: float) -> None:
+        """Unless it changes again this item has rested in so many seconds."""
+        self._seen[item.key] = (item.stamp, monotonic + seconds - QUIET_SECONDS)
 
     def rested(self, items: Iterable[Item], monotonic: float, wall: float) -> list[Item]:
         """Those of all changed items that may go up now.

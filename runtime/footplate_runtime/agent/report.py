@@ -15,7 +15,8 @@ Phase = Literal["Running", "Draining", "Done"]
 
 
 class Status(NamedTuple):
-    """The agent's state at one moment; sizes in bytes, ``oldest_pending`` in seconds since the file was written."""
+    """The agent's state at one moment; sizes in bytes, ``oldest_pending`` in seconds since the file was written,
+    ``polling`` a sentence when there are no hints of changes."""
 
     phase: Phase
     pending_files: int
@@ -29,6 +30,7 @@ class Status(NamedTuple):
     metrics: dict[str, dict[str, Any]]
     metrics_left_out: int = 0
     bad_lines: int = 0
+    polling: str | None = None
 
     def to_json(self) -> bytes:
         """The body of ``/status``."""
@@ -41,6 +43,7 @@ class Status(NamedTuple):
                 "errors": self.errors,
                 "lastError": self.last_error,
                 "lastActivityTime": self.last_activity,
+                "watch": {"mode": "polling" if self.polling else "inotify", "reason": self.polling},
                 "metrics": self.metrics,
             }
         )

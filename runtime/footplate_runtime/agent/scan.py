@@ -8,13 +8,13 @@ checked after it was opened.
 from __future__ import annotations
 
 import os
-import re
 import stat as modes
 from collections.abc import Callable, Iterator
-from fnmatch import translate
 from typing import NamedTuple
 
 from footplate_runtime.files import Stamp
+
+Skip = Callable[[bytes, bool], bool]  # asked about a relative path, and whether it is a folder
 
 
 class Found(NamedTuple):
@@ -24,58 +24,111 @@ class Found(NamedTuple):
     stamp: Stamp
 
 
+class _Folder(NamedTuple):
+    """One that is still to be listed. ``links``: the real folders on the way here that links led to."""
+
+    path: bytes
+    links: tuple[bytes, ...]
+
+
 class Scan:
     """One walk through a folder: iterate for all its regular files, also those behind links that stay inside.
 
-    ``skip`` is asked about the relative path of every file and folder. A folder that is missing, or is itself a link,
-    holds nothing; files that vanish meanwhile are left out. ``unreadable`` are the folders that could not be listed.
+    ``skip`` is asked about every file and folder; ``enter`` is called with every real folder before it is listed.
+    A folder that is missing, or is itself a link, holds nothing; files that vanish meanwhile are left out.
+    ``unreadable`` are the paths that could not be looked at; ``there`` whether the folder itself could be.
     """
 
-    def __init__(self, folder: bytes, skip: Callable[[bytes], bool] = lambda path: False) -> None:
+    def __init__(
+        self,
+        folder: bytes,
+        skip: Skip = lambda path, is_folder: False,
+        enter: Callable[[bytes], None] = lambda path: None,
+    ) -> None:
         self._folder = folder
         self._root = os.path.realpath(folder)
         self._skip = skip
+        self._enter = enter
+        self._todo: list[_Folder] = []  # not by recursion: a tree may be deeper than Python's stack
         self.unreadable: list[bytes] = []
+        self.there = False
 
     def __iter__(self) -> Iterator[Found]:
         if not os.path.islink(self._folder):
-            yield from self._below(self._folder, b"", ())
+            self._todo.append(_Folder(b"", ()))
+            yield from self._walk()
 
-    def _below(self, folder: bytes, prefix: bytes, links: tuple[bytes, ...]) -> Iterator[Found]:
-        """``links``: the real folders on the way here that links led to; to meet one again is a loop."""
+    def at(self, path: bytes) -> Iterator[Found]:
+        """What lies at one path now: a file, all files below a folder, or nothing."""
+        parents = [path[:i] for i, letter in enumerate(path) if letter == 0x2F]
+        if any(self._skip(parent, True) for parent in parents):
+            return
         try:
-            entries = os.scandir(folder)
+            mode = os.lstat(self._full(path)).st_mode
+            if self._skip(path, modes.S_ISDIR(mode)):
+                return
+            if modes.S_ISLNK(mode):
+                yield from self._through_link(path, ())
+            elif modes.S_ISREG(mode):
+                yield Found(path, Stamp.of(os.lstat(self._full(path))))
+            elif modes.S_ISDIR(mode):
+                self._todo.append(_Folder(path, ()))
         except (FileNotFoundError, NotADirectoryError):
             return
-        except PermissionError:
-            self.unreadable.append(prefix)
-            return
-        with entries:
-            for entry in entries:
-                path = prefix + entry.name
-                if self._skip(path):
-                    continue
-                try:
-                    if entry.is_symlink():
-                        yield from self._through_link(entry, path, links)
-                    elif entry.is_dir(follow_symlinks=False):
-                        yield from self._below(entry.path, path + b"/", links)
-                    elif entry.is_file(follow_symlinks=False):
-                        yield Found(path, Stamp.of(entry.stat(follow_symlinks=False)))
-                except FileNotFoundError:
-                    continue  # vanished since the listing
+        except OSError:
+            self.unreadable.append(path)
+        yield from self._walk()
 
-    def _through_link(self, entry: os.DirEntry[bytes], path: bytes, links: tuple[bytes, ...]) -> Iterator[Found]:
-        target = os.path.realpath(entry.path)
+    def _full(self, path: bytes) -> bytes:
+        return self._folder + b"/" + path if path else self._folder
+
+    def _walk(self) -> Iterator[Found]:
+        while self._todo:
+            folder = self._todo.pop()
+            try:
+                if not folder.links:
+                    self._enter(folder.path)
+                with os.scandir(self._full(folder.path)) as entries:
+                    self.there = self.there or not folder.path
+                    yield from self._list(folder, entries)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:  # no rights, a path too long, a broken disk
+                self.unreadable.append(folder.path)
+
+    def _list(self, folder: _Folder, entries: Iterator[os.DirEntry[bytes]]) -> Iterator[Found]:
+        prefix = folder.path + b"/" if folder.path else b""
+        for entry in entries:
+            path = prefix + entry.name
+            try:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if self._skip(path, is_folder):
+                    continue
+                if is_folder:
+                    self._todo.append(_Folder(path, folder.links))
+                elif entry.is_symlink():
+                    yield from self._through_link(path, folder.links)
+                elif entry.is_file(follow_symlinks=False):
+                    yield Found(path, Stamp.of(entry.stat(follow_symlinks=False)))
+            except FileNotFoundError:
+                continue  # vanished since the listing
+            except OSError:
+                self.unreadable.append(path)
+
+    def _through_link(self, path: bytes, links: tuple[bytes, ...]) -> Iterator[Found]:
+        """A link's target when it lies inside; a folder that links have led to before, or that this one is in, is a
+        loop."""
+        full = self._full(path)
+        target = os.path.realpath(full)
         if not target.startswith(self._root + b"/"):
             return
         stat = os.stat(target, follow_symlinks=False)
         if modes.S_ISREG(stat.st_mode):
             yield Found(path, Stamp.of(stat))
         elif modes.S_ISDIR(stat.st_mode):
-            here = os.path.realpath(os.path.dirname(entry.path))
+            here = os.path.realpath(os.path.dirname(full))
             if target not in links and not (here + b"/").startswith(target + b"/"):
-                yield from self._below(entry.path, path + b"/", (*links, target))
+                self._todo.append(_Folder(path, (*links, target)))
 
 
 def open_beneath(root: bytes, path: bytes) -> int:
@@ -92,20 +145,3 @@ def open_beneath(root: bytes, path: bytes) -> int:
         os.close(fd)
         raise
     return fd
-
-
-def matcher(patterns: tuple[str, ...]) -> Callable[[bytes], bool]:
-    """Whether a relative path matches one of the shell patterns of ``outputs.exclude``.
-
-    A pattern without ``/`` is compared with the name at any depth, another with the whole path; ``*`` also matches
-    ``/``. What is below an excluded folder is excluded with it.
-    """
-    cleaned = [p.rstrip("/") for p in patterns]
-    names = [re.compile(translate(p).encode()) for p in cleaned if "/" not in p]
-    paths = [re.compile(translate(p.removeprefix("./").lstrip("/")).encode()) for p in cleaned if "/" in p]
-
-    def matches(path: bytes) -> bool:
-        name = path.rsplit(b"/", 1)[-1]
-        return any(p.match(name) for p in names) or any(p.match(path) for p in paths)
-
-    return matches

@@ -60,6 +60,10 @@ class Sync:
         known = self._journal.uploaded.get(item.key)
         return known is not None and known.stamp == item.stamp
 
+    def is_sent(self, item: Item) -> bool:
+        """Whether the segments of this growing file have all that it holds."""
+        return next_step(self._journal.growths.get(item.key), item.stamp) is None
+
     def is_refused(self, item: Item) -> bool:
         """Whether trying again is useless until the file changes."""
         known = self.refused.get(item.key)
@@ -68,6 +72,11 @@ class Sync:
     def offer(self, items: Iterable[Item]) -> None:
         """Let these files go up whole; replaces what was offered before and has not begun."""
         self._waiting = deque(i for i in items if i.key not in self._running and not self.is_refused(i))
+        self._fill()
+
+    def offer_first(self, items: Iterable[Item]) -> None:
+        """Let these files go up whole before what was offered else."""
+        self._waiting.extendleft(i for i in items if not self.is_refused(i))
         self._fill()
 
     def grow(self, items: Iterable[Item]) -> None:
@@ -96,6 +105,13 @@ class Sync:
         for key in keys:
             self._transfers.submit(Transfer(partial(self._store.delete, key), self._removed))
 
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects whose files are gone, and forget them."""
+        for key in keys:
+            if key not in self._running:
+                self._running.add(key)
+                self._transfers.submit(Transfer(partial(self._store.delete, key), partial(self._deleted, key)))
+
     def settle(self, seconds: float = 0.0) -> None:
         """Take in what has ended, waiting for the first at most so long, and start what waits."""
         self._transfers.settle(seconds)
@@ -121,6 +137,8 @@ class Sync:
             return
         while self._waiting and self._transfers.outstanding < _MAX_OUTSTANDING:
             item = self._waiting.popleft()
+            if item.key in self._running or self.is_stored(item):
+                continue  # it was offered twice
             self._running.add(item.key)
             run = partial(upload_whole, self._store, self._root, item)
             self._transfers.submit(Transfer(run, partial(self._ended, item), buffer_size(item.stamp.size)))
@@ -144,6 +162,12 @@ class Sync:
                 self._refuse(item, f"{item.key} cannot be read by the agent: {outcome.strerror}.")
             case Exception():
                 raise outcome
+
+    def _deleted(self, key: str, outcome: object) -> None:
+        self._running.discard(key)
+        self._removed(outcome)
+        if outcome is None and key in self._journal.uploaded:
+            self._journal.forget_upload(key)
 
     def _removed(self, outcome: object) -> None:
         if isinstance(outcome, StoreError):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,13 @@ def replica(request: pytest.FixtureRequest) -> Replica:
     """A replica, once with each kind of store."""
     found: Replica = request.getfixturevalue("local" if request.param == "file" else "in_s3")
     return found
+
+
+@pytest.fixture
+def without_override() -> list[str]:
+    """A command under which root, too, may only read what the modes of files allow it to."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("root reads everything, and there is no setpriv to change that")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]

@@ -5,8 +5,8 @@ from pathlib import Path
 from footplate_runtime.agent.journal import Growth, Journal, Part, Uploaded
 from footplate_runtime.files import Stamp
 
-ONE = Uploaded(Stamp(1, 2, 3, 4), "aa")
-TWO = Uploaded(Stamp(5, 6, 7, 8), "bb")
+ONE = Uploaded(Stamp(1, 2, 3, 4), "aa" * 32)
+TWO = Uploaded(Stamp(5, 6, 7, 8), "bb" * 32)
 GROWTH = Growth(9, (Part(0, 32, 1), Part(32, 40, 0)))
 
 

@@ -372,7 +372,6 @@ def test_later_attempts_keep_the_image_of_the_first() -> None:
         ({"inputs": [{"name": "a", "dataset": "mnist"}]}, "spec.inputs[a].dataset"),
         ({"inputs": [{"name": "a", "model": "net:3"}]}, "spec.inputs[a].model"),
         ({"registerModels": [{"name": "net"}]}, "spec.registerModels"),
-        ({"outputs": {"mirrorDeletes": True}}, "spec.outputs.mirrorDeletes"),
     ],
 )
 def test_what_is_not_there_yet_fails_with_the_name_of_the_field(spec: dict[str, Any], field: str) -> None:
