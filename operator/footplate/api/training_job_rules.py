@@ -40,6 +40,10 @@ _SUITS = (
         "distribution.pytorch.minNodes is greater than nodes: lower minNodes or raise nodes",
     ),
     Rule(
+        "!self.retry.notResponding || has(self.progressTimeoutSeconds)",
+        "retry.notResponding needs progressTimeoutSeconds: after how many silent seconds the job is stopped",
+    ),
+    Rule(
         "self.entrypoint.launcher || !has(self.distribution)",
         "a distribution is started by the launcher: remove distribution, or launcher: false",
     ),
@@ -58,6 +62,7 @@ IMMUTABLE = (
     "inputs",
     "registerModels",
     "outputs",
+    "metrics",
     "retry",
     "timeoutSeconds",
     "startTimeoutSeconds",

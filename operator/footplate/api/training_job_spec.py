@@ -274,6 +274,22 @@ class Outputs(Schema):
     """Overrides the store of the operator's settings."""
 
 
+class MetricSources(Schema):
+    """Where metrics come from beside what the program logs through Run."""
+
+    rules = (
+        Rule(
+            "!has(self.stdout) || self.stdout.all(pattern, pattern.contains('(?P<'))",
+            "a pattern of metrics.stdout has a named group for each metric, e.g. 'loss: (?P<loss>[0-9.eE+-]+)'",
+        ),
+    )
+
+    stdout: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=1024)], ...], Field(max_length=16)] = ()
+    """Patterns (Python's re) to find in what is printed; named groups are metrics, the group step is their step."""
+    tensorboard: bool = True
+    """Whether the scalars of TensorBoard's event files below outputs and logs are metrics."""
+
+
 class Retry(Schema):
     """Budgets of restarts. A restart is a new attempt: all pods of the job start again."""
 
@@ -290,6 +306,8 @@ class Retry(Schema):
     """Restarts after lost nodes, evictions and preemptions."""
     retryable_exit_codes: Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], Field(max_length=64)] = ()
     """Exit codes that spend the user budget; empty: all of them do. Others fail the job at once."""
+    not_responding: bool = False
+    """true: a job that is NotResponding (progressTimeoutSeconds) is stopped as after a failure of the program."""
 
 
 class Cleanup(Schema):
@@ -354,6 +372,8 @@ class TrainingJobSpec(Schema):
     """Models to register when the job has completed."""
     outputs: Outputs = Outputs()
     """How what the program writes gets to the store."""
+    metrics: MetricSources = MetricSources()
+    """Where metrics come from beside what the program logs through Run."""
     retry: Retry = Retry()
     """Budgets of restarts."""
     timeout_seconds: Seconds = 2592000

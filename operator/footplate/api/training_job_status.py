@@ -107,7 +107,7 @@ class Run(Schema):
     uri: Annotated[str, Field(max_length=2048)]
     """Where the run lies in the store; ends in a slash."""
     files: Count | None = None
-    """How many output files the manifest names."""
+    """How many output files the manifests name; while the job runs, how many of the primary are stored."""
     bytes: Count | None = None
     """Their size in bytes."""
     manifest_digest: Annotated[str, Field(max_length=71)] | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import aiohttp
 
@@ -12,6 +11,7 @@ from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob
 from footplate.engine.clock import Clock
 from footplate.frameworks import framework_of
+from footplate.jobs.lately import Lately
 from footplate.jobs.naming import Replica
 from footplate.jobs.observe import AgentStatus, PodView, agent_status
 from footplate_runtime.contract import AGENT_PORT
@@ -30,34 +30,21 @@ def pod_to_ask(job: TrainingJob, pods: Iterable[PodView]) -> PodView | None:
     return primary if primary is not None and primary.ip and primary.agent.running else None
 
 
-@dataclass(slots=True)
-class _Answer:
-    status: AgentStatus | None
-    asked: float
-
-
 class AgentPoller:
     """The last answer of every agent, asked at most once in `seconds`. An agent that does not answer is no error."""
 
     def __init__(self, clock: Clock, seconds: float, port: int = AGENT_PORT) -> None:
-        self._clock = clock
-        self._seconds = seconds
+        self._answers: Lately[AgentStatus | None] = Lately(clock, seconds)
         self._port = port
-        self._answers: dict[str, _Answer] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def status(self, pod: PodView) -> AgentStatus | None:
         """What the agent of the pod says, or said; None when it never answered."""
-        now = self._clock.monotonic()
-        known = self._answers.get(pod.uid)
-        if known is not None and now - known.asked < self._seconds * 0.9:
-            return known.status
-        answer = await self._ask(pod) or (known.status if known else None)
-        self._answers[pod.uid] = _Answer(answer, now)
-        return answer
 
-    def forget(self, uid: str) -> None:
-        self._answers.pop(uid, None)
+        async def ask(known: AgentStatus | None) -> AgentStatus | None:
+            return await self._ask(pod) or known
+
+        return await self._answers.answer(pod.uid, ask)
 
     async def close(self) -> None:
         if self._session is not None:

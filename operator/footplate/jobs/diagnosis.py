@@ -35,6 +35,7 @@ class Cause(StrEnum):
     FAILED_CREATE_POD_SANDBOX = "FailedCreatePodSandBox"
     START_TIMEOUT = "StartTimeout"
     TIMEOUT = "Timeout"
+    NOT_RESPONDING = "NotResponding"
     NODE_LOST = "NodeLost"
     EVICTED = "Evicted"
     PREEMPTED = "Preempted"

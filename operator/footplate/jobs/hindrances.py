@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from footplate.engine.clock import Clock
 from footplate.errors import ApiError
+from footplate.jobs.lately import Lately
 from footplate.jobs.observe import Hindrance, Json, PodView
 from footplate.jobs.waiting import EVENTS as REASONS
 from footplate.jobs.waiting import late
@@ -17,13 +17,6 @@ from footplate.kube.resources import EVENTS
 log = logging.getLogger(__name__)
 
 ASKED_AT_ONCE = 4  # pods of one job: a fault of the cluster makes all of them late, and says the same of each
-_FORGET_SECONDS = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    hindrance: Hindrance | None
-    asked: float
 
 
 class Hindrances:
@@ -32,8 +25,7 @@ class Hindrances:
     def __init__(self, client: KubeClient, clock: Clock, seconds: float) -> None:
         self._client = client
         self._clock = clock
-        self._seconds = seconds
-        self._answers: dict[str, _Answer] = {}
+        self._answers: Lately[Hindrance | None] = Lately(clock, seconds)
 
     async def of(self, pods: Iterable[PodView]) -> Mapping[str, Hindrance]:
         """What hinders the first few of those that are late, by the pods' names."""
@@ -43,19 +35,15 @@ class Hindrances:
         return {name: hindrance for name, hindrance in found.items() if hindrance is not None}
 
     async def _ask(self, pod: PodView) -> Hindrance | None:
-        now = self._clock.monotonic()
-        known = self._answers.get(pod.uid)
-        if known is not None and now - known.asked < self._seconds * 0.9:
-            return known.hindrance
-        try:
-            selector = f"involvedObject.uid={pod.uid},type=Warning"
-            events = await self._client.list(EVENTS, pod.key.namespace, field_selector=selector)
-        except ApiError as error:  # without the right to list them a job only says less
-            log.warning("the events of %s are not known: %s", pod.key, error)
-            events = []
-        self._answers = {uid: a for uid, a in self._answers.items() if now - a.asked < _FORGET_SECONDS}
-        self._answers[pod.uid] = _Answer(_newest(events), now)
-        return self._answers[pod.uid].hindrance
+        async def ask(known: Hindrance | None) -> Hindrance | None:
+            try:
+                selector = f"involvedObject.uid={pod.uid},type=Warning"
+                return _newest(await self._client.list(EVENTS, pod.key.namespace, field_selector=selector))
+            except ApiError as error:  # without the right to list them a job only says less
+                log.warning("the events of %s are not known: %s", pod.key, error)
+                return None
+
+        return await self._answers.answer(pod.uid, ask)
 
 
 def _newest(events: Iterable[Json]) -> Hindrance | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from footplate.api.conditions import COMPLETE, NOT_RESPONDING, RUNNING
+from footplate.api.conditions import COMPLETE, RUNNING
 from footplate.api.phases import Phase
 from footplate.api.training_job_status import Attempt, RetryCounts
-from footplate.jobs import deadline, losses, restart
+from footplate.jobs import deadline, losses, progress, restart
 from footplate.jobs.blame import first_failure
 from footplate.jobs.deciding import accountable, all_stored, decided_at, left_behind_in, serving
 from footplate.jobs.diagnosis import Cause, Diagnosis
@@ -17,7 +17,6 @@ from footplate.jobs.observe import PodView
 from footplate.jobs.scene import SETTLE_SECONDS, Event, Plan, Scene, deletions, fail, soonest, stuck_check
 from footplate.jobs.start import children
 from footplate.jobs.starting import never_started
-from footplate.jobs.status import StatusEditor
 from footplate.jobs.text import byte_size, listed, plural
 from footplate.jobs.waiting import waiting
 
@@ -213,7 +212,7 @@ def _running(scene: Scene) -> Plan:
         message += _resumed_sentence(editor.build().attempts, scene.attempt)
         editor.phase(Phase.RUNNING, "AllReplicasRunning", message)
     editor.condition(RUNNING, True, "RunningWithFewer" if fewer else "AllReplicasRunning")
-    silent = _watch_progress(scene, editor)
+    silent, told = progress.watch(scene, editor)
     after = soonest(
         deadline.timeout_in(scene.job, scene.now),
         scene.context.poll_seconds,
@@ -222,7 +221,7 @@ def _running(scene: Scene) -> Plan:
         left_behind_in(scene),
     )
     make = children(scene, scene.attempt, losses.to_make(scene))
-    return Plan(editor.build(), create=make, delete=losses.to_delete(scene), after=after)
+    return Plan(editor.build(), create=make, delete=losses.to_delete(scene), events=told, after=after)
 
 
 def _resumed_sentence(attempts: Sequence[Attempt], number: int) -> str:
@@ -235,19 +234,6 @@ def _resumed_sentence(attempts: Sequence[Attempt], number: int) -> str:
     if resumed.damaged:
         sentence += f", {resumed.damaged} left out as damaged"
     return sentence
-
-
-def _watch_progress(scene: Scene, editor: StatusEditor) -> float | None:
-    """Set NotResponding by the agent's word of the last activity; seconds until it might become true."""
-    limit, agent = scene.job.spec.progress_timeout_seconds, scene.observed.agent
-    if limit is None or agent is None or agent.last_activity is None:
-        return None
-    silent = (scene.now - agent.last_activity).total_seconds()
-    if silent >= limit:
-        editor.condition(NOT_RESPONDING, True, "NoProgress", f"no output and no metric for over {limit} s")
-        return None
-    editor.condition(NOT_RESPONDING, False, "Progressing")
-    return limit - silent
 
 
 def _finalizing(scene: Scene) -> Plan:

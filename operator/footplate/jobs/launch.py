@@ -80,6 +80,7 @@ def launch_orders(
         "roles": dict(framework.roles(spec)),
         "primary": {"role": framework.primary_role(spec), "index": 0},
         "outputs": spec.outputs.model_dump(mode="json", by_alias=True, exclude={"store"}),
+        "metrics": spec.metrics.model_dump(mode="json", by_alias=True),
         "record": {
             "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
             "environment": {"name": image.name, "version": image.version, "image": image.image},

@@ -107,6 +107,8 @@ class AgentStatus:
     metrics: Mapping[str, Json] = field(default_factory=dict)
     pending_files: int = 0
     pending_bytes: int = 0
+    uploaded_files: int = 0
+    uploaded_bytes: int = 0
     last_activity: datetime | None = None
 
 
@@ -245,10 +247,12 @@ def stop_asked_first(view: PodView, known: PodView | None) -> PodView:
 
 def agent_status(body: Json) -> AgentStatus:
     """The JSON of an agent's /status; what is missing counts as nothing."""
-    pending = body.get("pending") or {}
+    pending, uploaded = body.get("pending") or {}, body.get("uploaded") or {}
     return AgentStatus(
         metrics=body.get("metrics") or {},
         pending_files=pending.get("files", 0),
         pending_bytes=pending.get("bytes", 0),
+        uploaded_files=uploaded.get("files", 0),
+        uploaded_bytes=uploaded.get("bytes", 0),
         last_activity=parse_time(body.get("lastActivityTime")),
     )

@@ -26,6 +26,7 @@ from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Cause, Diagnosis
 from footplate.jobs.judge import judge, stopped
 from footplate.jobs.observe import Observed
+from footplate.jobs.patterns import wrong_pattern
 from footplate.jobs.references import unknown_reference
 from footplate.jobs.scene import TERMINAL, Plan, deletions, fail, look, soonest, stuck_check
 from footplate.jobs.start import start
@@ -40,7 +41,7 @@ def plan(job: TrainingJob, observed: Observed, context: Context, now: datetime) 
     refusal = unsupported(job)
     if refusal:
         return fail(StatusEditor(job, now), Diagnosis(Cause.NOT_SUPPORTED, refusal))
-    wrong = unknown_reference(job.spec)
+    wrong = unknown_reference(job.spec) or wrong_pattern(job.spec)
     if wrong:
         return fail(StatusEditor(job, now), Diagnosis(Cause.INVALID_SPEC, wrong))
     scene = look(job, observed, context, now, framework_of(job.spec))

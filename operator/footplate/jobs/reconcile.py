@@ -216,7 +216,6 @@ class JobReconciler:
 
     async def _delete(self, job: TrainingJob, deletion: Deletion) -> None:
         """A pod that is not there any more is a ghost in our store: its deletion was never told."""
-        self._agents.forget(deletion.uid)
         there = await self._client.delete(
             PODS,
             deletion.name,

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from footplate.api.base import MetricValue
-from footplate.api.conditions import ADMITTED, ENVIRONMENT_READY, OUTPUTS_PERSISTED, set_condition
+from footplate.api.conditions import (
+    ADMITTED,
+    ENVIRONMENT_READY,
+    NOT_RESPONDING,
+    OUTPUTS_PERSISTED,
+    get_condition,
+    set_condition,
+)
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.api.training_job_status import (
@@ -148,6 +155,9 @@ class StatusEditor:
 
     def close_attempt(self, number: int, reason: str, failure: Diagnosis | None = None) -> StatusEditor:
         changes: dict[str, object] = {"end_time": self._now, "reason": reason}
+        silent = get_condition(self._status.conditions, NOT_RESPONDING)
+        if silent is not None and silent.status == "True":
+            self.condition(NOT_RESPONDING, False, reason)
         if failure is not None:
             changes |= _told(failure)
         elif reason == "Completed":
@@ -175,12 +185,21 @@ class StatusEditor:
             found = primary.agent.report().get("metrics") or {}
         if not found and agent is not None:
             found = agent.metrics
+        if agent is not None:
+            self._stored_so_far(agent)
         if found:
             values = {
                 name: MetricValue.model_validate(value) for name, value in sorted(found.items())[:MAX_STATUS_METRICS]
             }
             self._update(metrics=values, metric=_column(values))
         return self
+
+    def _stored_so_far(self, agent: AgentStatus) -> None:
+        """While the program runs, what of the primary's outputs is in the store."""
+        run = self._status.run
+        if run is not None and agent.uploaded_files:
+            stored = {"files": agent.uploaded_files, "bytes": agent.uploaded_bytes}
+            self._update(run=run.model_copy(update=stored))
 
     def outputs(self, pods: Sequence[PodView], primary: PodView | None, unseen: Sequence[Replica] = ()) -> StatusEditor:
         """Files and bytes of all replicas, and the digest of the primary's manifest, from the agents' last words.
