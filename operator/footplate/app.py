@@ -21,6 +21,7 @@ from footplate.environments.reconcile import EnvironmentReconciler
 from footplate.jobs.agents import AgentPoller
 from footplate.jobs.context import Context, StoreAddress
 from footplate.jobs.reconcile import JobReconciler
+from footplate.jobs.record_keeper import RecordKeeper
 from footplate.kube.client import KubeClient
 from footplate.kube.events import Recorder
 from footplate.metrics import OperatorMetrics
@@ -50,6 +51,7 @@ class Operator:
             jobs=self.watched.jobs,
             pods=self.watched.pods,
             environments=self.watched.environments,
+            keeper=RecordKeeper(client, self.watched.jobs, self.watched.recorders),
             agents=self._agents,
             recorder=Recorder(client, clock=clock),
             context=context_of(settings),
@@ -73,6 +75,7 @@ class Operator:
             Sweep(lister.environments, watched.environments, watched.enqueue_environment, clock, rng, seconds),
             Sweep(lister.pods, watched.pods, watched.enqueue_owner, clock, rng, seconds),
             Sweep(lister.builds, watched.builds, watched.enqueue_owner, clock, rng, seconds),
+            Sweep(lister.recorders, watched.recorders, watched.enqueue_owner, clock, rng, seconds),
             Sweep(lister.jobs, watched.jobs, watched.enqueue_job, clock, rng, seconds),
         ]
 

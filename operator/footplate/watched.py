@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from footplate.constants import LABEL_ENVIRONMENT, LABEL_JOB, MANAGED_SELECTOR
+from footplate.constants import LABEL_ENVIRONMENT, LABEL_JOB, LABEL_RECORDER, MANAGED_SELECTOR
 from footplate.engine.clock import Clock
 from footplate.engine.queue import WorkQueue
 from footplate.engine.store import Store
 from footplate.environments.observe import BuildPodView, EnvironmentView, build_pod_view, environment_view
-from footplate.jobs.observe import PodView, pod_view, stop_asked_first
-from footplate.jobs.reconcile import JobView, job_view
+from footplate.jobs.job_view import JobView, job_view
+from footplate.jobs.observe import PodView, RecorderView, pod_view, recorder_view, stop_asked_first
 from footplate.jobs.scene import TERMINAL
 from footplate.kube.client import KubeClient
 from footplate.kube.resources import ENVIRONMENTS, PODS, TRAINING_JOBS, Resource
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
 V = TypeVar("V")
+P = TypeVar("P", BuildPodView, RecorderView)
 
 
 class Watched:
@@ -33,6 +34,7 @@ class Watched:
         self.pods: Store[PodView] = Store(clock)
         self.environments: Store[EnvironmentView] = Store(clock)
         self.builds: Store[BuildPodView] = Store(clock)
+        self.recorders: Store[RecorderView] = Store(clock)
         self._curated = curated_namespace
 
     def on_job(self, event: str | None, body: Json) -> None:
@@ -49,7 +51,9 @@ class Watched:
         if LABEL_JOB in labels:
             self._on_replica(event, pod_view(body))
         elif LABEL_ENVIRONMENT in labels:
-            self._on_build(event, build_pod_view(body))
+            self._on_owned(self.builds, event, build_pod_view(body))
+        elif LABEL_RECORDER in labels:
+            self._on_owned(self.recorders, event, recorder_view(body))
 
     def _on_replica(self, event: str | None, view: PodView) -> None:
         view = stop_asked_first(view, self.pods.get(view.key))
@@ -59,11 +63,11 @@ class Watched:
         elif self.pods.put(view):
             self.enqueue_owner(view)
 
-    def _on_build(self, event: str | None, view: BuildPodView) -> None:
+    def _on_owned(self, store: Store[P], event: str | None, view: P) -> None:
         if event == "DELETED":
-            self.builds.remove(view)
+            store.remove(view)
             self.enqueue_owner(view)
-        elif self.builds.put(view):
+        elif store.put(view):
             self.enqueue_owner(view)
 
     def on_environment(self, event: str | None, body: Json) -> None:
@@ -77,7 +81,7 @@ class Watched:
     def enqueue_job(self, view: JobView) -> None:
         self.queue.add(view.key)
 
-    def enqueue_owner(self, view: PodView | BuildPodView) -> None:
+    def enqueue_owner(self, view: PodView | BuildPodView | RecorderView) -> None:
         if view.owner is not None:
             self.queue.add(view.owner)
 
@@ -108,6 +112,9 @@ class Lister:
 
     async def builds(self) -> list[BuildPodView]:
         return await self._list(build_pod_view, PODS, f"{MANAGED_SELECTOR},{LABEL_ENVIRONMENT}")
+
+    async def recorders(self) -> list[RecorderView]:
+        return await self._list(recorder_view, PODS, f"{MANAGED_SELECTOR},{LABEL_RECORDER}")
 
     async def _list(self, view: Callable[[Json], V], resource: Resource, selector: str | None = None) -> list[V]:
         """One object that cannot be read (stored under an older schema, say) must not hide all the others."""

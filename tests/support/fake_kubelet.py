@@ -17,7 +17,10 @@ import aiohttp
 from api_server import ApiServerInThread
 from job_factory import agent_report
 
-STAGES = ("start", "end", "upload")
+from footplate.constants import LABEL_RECORDER
+from footplate_runtime.contract import ENV_RECORD
+
+STAGES = ("start", "end", "upload", "record")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class FakeKubelet:
         self._gates = {stage: asyncio.Event() for stage in STAGES}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.seen: list[str] = []  # the name of every pod that there ever was, once for each uid
+        self.records: list[dict[str, Any]] = []  # what every recorder that has run was told to write
+        self.recorder_exit = 0
         self._deleting: dict[str, asyncio.Event] = {}
         for gate in self._gates.values():
             gate.set()
@@ -86,7 +91,9 @@ class FakeKubelet:
             deleting = self._deleting.setdefault(uid, asyncio.Event())
             if "deletionTimestamp" in pod["metadata"]:
                 deleting.set()
-            if uid not in self._tasks:
+            if uid not in self._tasks and LABEL_RECORDER in (pod["metadata"].get("labels") or {}):
+                self._tasks[uid] = asyncio.create_task(self._record(session, pod, deleting))
+            elif uid not in self._tasks:
                 self.seen.append(pod["metadata"]["name"])
                 self._tasks[uid] = asyncio.create_task(self._life(session, pod, deleting))
 
@@ -121,6 +128,25 @@ class FakeKubelet:
         await self._gates["upload"].wait()
         agent = {"terminated": {"exitCode": 0, "finishedAt": _now(), "message": json.dumps(dict(script.report))}}
         await self._report(session, pod, "Failed" if code else "Succeeded", train, agent)
+        await deleting.wait()
+        await self._remove(session, pod)
+
+    async def _record(self, session: aiohttp.ClientSession, pod: dict[str, Any], deleting: asyncio.Event) -> None:
+        """A pod that writes the record of a job; killed before its end it has written nothing."""
+        await self._bind(session, pod)
+        await self._until("record", deleting)
+        if not deleting.is_set():
+            (container,) = pod["spec"]["containers"]
+            if self.recorder_exit == 0:
+                (told,) = (e["value"] for e in container["env"] if e["name"] == ENV_RECORD)
+                self.records.append(json.loads(told.replace("$$", "$")))
+            state = {"terminated": {"exitCode": self.recorder_exit, "finishedAt": _now(), "message": "so it is"}}
+            main = [{"name": container["name"], "state": state, "image": "x", "imageID": "x", "ready": False}]
+            status = {
+                "phase": "Failed" if self.recorder_exit else "Succeeded",
+                "containerStatuses": [{**main[0], "restartCount": 0}],
+            }
+            await self._send(session, "PATCH", f"{self._path(pod)}/status", {"status": status})
         await deleting.wait()
         await self._remove(session, pod)
 

@@ -95,6 +95,7 @@ def agent_report(complete: bool = True, **more: Any) -> dict[str, Any]:
         "manifestDigest": "sha256:" + "a" * 64,
         "missing": [],
         "error": None,
+        "record": "Completed" if complete else "Failed",
         **more,
     }
 

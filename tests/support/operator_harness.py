@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from footplate.__main__ import watch
 from footplate.app import Operator, together
+from footplate.constants import FINALIZER, LABEL_RECORDER
 from footplate.engine.clock import SystemClock
 from footplate.kube.client import KubeClient
 from footplate.metrics import OperatorMetrics
@@ -83,7 +84,7 @@ class Cluster:
     def _script(self, pod: dict[str, Any]) -> Script:
         name = pod["metadata"]["name"]
         if name.startswith("environment-build-"):
-            return Script(message=self.build_report)
+            return Script(exit_code=1 if "error" in self.build_report else 0, message=self.build_report)
         return self.scripts.get(name, Script())
 
     async def start_operator(self, wrap: Wrap = lambda client: client) -> None:
@@ -117,7 +118,21 @@ class Cluster:
         return found
 
     async def pods(self) -> list[str]:
-        return [p["metadata"]["name"] for p in (await self.call("GET", PODS))["items"]]
+        """Names of the pods of replicas and of builds."""
+        found = (await self.call("GET", PODS))["items"]
+        return [p["metadata"]["name"] for p in found if LABEL_RECORDER not in p["metadata"].get("labels", {})]
+
+    async def recorded(self, name: str = "digits") -> None:
+        """The job's record is right, as far as the operator is concerned."""
+
+        async def released() -> bool:
+            return FINALIZER not in ((await self.job(name))["metadata"].get("finalizers") or ())
+
+        await self.until(released, what=f"the record of {name} is written")
+
+    async def exists(self, name: str = "digits") -> bool:
+        status, _ = await asyncio.to_thread(self.server.request, "GET", f"{JOBS}/{name}")
+        return status != 404
 
     async def phase(self, *wanted: str, name: str = "digits", seconds: float = SECONDS) -> dict[str, Any]:
         """The status, once the job is in one of these phases."""

@@ -104,6 +104,7 @@ class ObjectMeta(Schema):
     owner_references: tuple[OwnerReference, ...] = ()
     creation_timestamp: Time | None = None
     deletion_timestamp: Time | None = None
+    finalizers: tuple[str, ...] = ()
 
 
 class Resource(Schema):

@@ -16,15 +16,10 @@ from typer.core import TyperGroup
 from footplate.cli import run_commands
 from footplate.cli.options import (
     ContextOption,
-    EndpointOption,
     KubeconfigOption,
     NamespaceOption,
     Output,
-    RegionOption,
-    RunNamespaceOption,
-    StoreOption,
     console,
-    where,
 )
 
 
@@ -102,20 +97,15 @@ def run(
 
 @app.command()
 def logs(
-    name: Annotated[str, typer.Argument(help="A job, <job>-<uid8>, or the URI of a run.", metavar="RUN")],
+    name: Annotated[str, typer.Argument(help="The training job.")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
     replica: Annotated[str | None, typer.Option(help="Default: the primary one.", metavar="ROLE-INDEX")] = None,
     attempt: Annotated[int | None, typer.Option(help="Default: the newest one.", min=1, metavar="N")] = None,
-    listing: Annotated[bool, typer.Option("--list", help="Show which logs the store has.")] = False,
-    file: Annotated[str | None, typer.Option(help="Print one of these.", metavar="FILE")] = None,
-    store: StoreOption = None,
-    endpoint: EndpointOption = None,
-    region: RegionOption = None,
     kubeconfig: KubeconfigOption = None,
     context: ContextOption = None,
-    namespace: RunNamespaceOption = None,
+    namespace: NamespaceOption = None,
 ) -> None:
-    """Print what a job's program printed: from its pods while they exist, else from the store, also of deleted jobs.
+    """Print what a job's program printed, from its pods while they exist, else from the store.
 
     With -f the exit code is the job's result, as with footplate run.
 
@@ -124,14 +114,11 @@ def logs(
       footplate logs digits
       footplate logs -f digits
       footplate logs digits-ddp --replica worker-1 --attempt 2
-      footplate logs digits --list
-      footplate logs digits --file 1/worker-0/debug.log
-      footplate logs digits-33f8a81f --store s3://bucket/prefix
     """
     from footplate.cli import show_logs as command
+    from footplate.cli.target import choose
 
-    place = where(store, endpoint, region, kubeconfig, context, namespace)
-    order = command.Order(place, name, replica, attempt, follow, listing, file)
+    order = command.Order(name, choose(kubeconfig, context, os.environ), namespace, replica, attempt, follow)
     raise typer.Exit(command.show(order, console(stderr=True)))
 
 

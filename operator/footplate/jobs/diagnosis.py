@@ -45,6 +45,7 @@ class Cause(StrEnum):
     RESUME_FAILED = "ResumeFailed"
     OUTPUT_UPLOAD_FAILED = "OutputUploadFailed"
     CANCELED = "Canceled"
+    DELETED = "Deleted"
     SUSPENDED = "Suspended"
     NOT_SUPPORTED = "NotSupported"
     INVALID_POD = "InvalidPod"
@@ -58,6 +59,7 @@ PERMANENT = frozenset(
         Cause.TIMEOUT,
         Cause.ENVIRONMENT_BUILD_FAILED,
         Cause.CANCELED,
+        Cause.DELETED,
         Cause.NOT_SUPPORTED,
         Cause.INVALID_POD,
         Cause.INVALID_SPEC,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from footplate.api.conditions import COMPLETE, RUNNING
 from footplate.api.phases import Phase
+from footplate.api.training_job import TrainingJob
 from footplate.api.training_job_status import Attempt, RetryCounts
 from footplate.jobs import deadline, losses, progress, restart
 from footplate.jobs.blame import first_failure
@@ -19,19 +20,20 @@ from footplate.jobs.start import children
 from footplate.jobs.starting import never_started
 from footplate.jobs.text import byte_size, listed, plural
 from footplate.jobs.waiting import waiting
+from footplate_runtime.contract import completed_message
+
+_STOPPING = {Cause.CANCELED: "Canceling", Cause.DELETED: "Deleting", Cause.SUSPENDED: "Suspending"}
 
 
 def judge(scene: Scene) -> Plan:
-    spec = scene.job.spec
     failure = first_failure(accountable(scene), scene.gone)
     if failure is None and all_stored(scene) and not serving(scene):
         return _complete(scene)
     well = decided_at(scene) is not None
     if not well:
-        if spec.cancel:
-            return _stop(scene, Cause.CANCELED)
-        if spec.suspend:
-            return _stop(scene, Cause.SUSPENDED)
+        asked = asked_to_stop(scene.job)
+        if asked:
+            return _stop(scene, asked)
     until = failure.time if failure and failure.time else scene.now
     if not well and deadline.timeout_in(scene.job, until) <= 0:
         return _stop(scene, Cause.TIMEOUT)  # the pods that it deletes fail later than this, and are not the cause
@@ -52,6 +54,15 @@ def judge(scene: Scene) -> Plan:
     return _running(scene) if scene.started() is not None else _starting(scene)
 
 
+def asked_to_stop(job: TrainingJob) -> Cause | None:
+    """Whether somebody wants the job to stop, and how."""
+    if job.metadata.deletion_timestamp is not None:
+        return Cause.DELETED
+    if job.spec.cancel:
+        return Cause.CANCELED
+    return Cause.SUSPENDED if job.spec.suspend else None
+
+
 def _go_on(scene: Scene, failure: Diagnosis) -> Plan | None:
     """Write down the loss of a replica that the attempt can do without, and nothing else; None when it cannot."""
     found = losses.without(scene, failure) if scene.elastic else None
@@ -69,7 +80,7 @@ def _complete(scene: Scene) -> Plan:
     where = run.uri if run else ""
     editor.close_attempt(scene.attempt, "Completed")
     editor.condition(RUNNING, False, "Completed").condition(COMPLETE, True, "Completed")
-    editor.phase(Phase.COMPLETED, "Completed", f"{plural(files, 'file')} ({byte_size(size)}) in {where}").completion()
+    editor.phase(Phase.COMPLETED, "Completed", completed_message(files, size, where)).completion()
     return Plan(editor.build(), after=0.1)
 
 
@@ -90,7 +101,7 @@ def _unended(pods: Sequence[PodView]) -> Sequence[PodView]:
 def _stop(scene: Scene, cause: Cause) -> Plan:
     """End all replicas because someone asked for it or time is up; when they have ended, close the attempt."""
     if scene.existing and any(p.live for p in scene.existing):
-        why = {Cause.CANCELED: "Canceling", Cause.SUSPENDED: "Suspending"}.get(cause, cause.value)
+        why = _STOPPING.get(cause, cause.value)
         return _stopping(scene, scene.existing, why, _stop_sentence(scene, cause))
     return stopped(scene, cause)
 
@@ -98,6 +109,7 @@ def _stop(scene: Scene, cause: Cause) -> Plan:
 def _stop_sentence(scene: Scene, cause: Cause) -> str:
     return {
         Cause.CANCELED: "spec.cancel is true",
+        Cause.DELETED: "the TrainingJob was deleted",
         Cause.SUSPENDED: "spec.suspend is true",
         Cause.TIMEOUT: f"it ran for longer than timeoutSeconds ({scene.job.spec.timeout_seconds} s)",
     }[cause]
@@ -129,7 +141,7 @@ def stopped(scene: Scene, cause: Cause) -> Plan:
     if scene.open:
         editor.close_attempt(scene.attempt, cause.value)
     editor.condition(RUNNING, False, cause.value)
-    if cause == Cause.CANCELED:
+    if cause in (Cause.CANCELED, Cause.DELETED):
         editor.phase(Phase.CANCELED, cause.value, f"canceled: {sentence}").completion()
         editor.condition(COMPLETE, False, cause.value, sentence)
         return Plan(editor.build(), after=0.1)
@@ -237,6 +249,10 @@ def _resumed_sentence(attempts: Sequence[Attempt], number: int) -> str:
 
 
 def _finalizing(scene: Scene) -> Plan:
+    """Uploads that are over in a moment cost no write."""
+    waited = (scene.now - (decided_at(scene) or scene.now)).total_seconds()
+    if waited < SETTLE_SECONDS and scene.job.status.phase in (Phase.SCALING, Phase.RUNNING):
+        return Plan(scene.job.status, after=min(SETTLE_SECONDS, SETTLE_SECONDS - waited))
     agent = scene.observed.agent
     message = "the program has ended; its outputs are being uploaded"
     if agent is not None and agent.pending_files:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from footplate import __version__
 from footplate.api.training_job import TrainingJob
 from footplate.constants import LAUNCH_KEY
 from footplate.frameworks import Framework
@@ -82,6 +83,7 @@ def launch_orders(
         "outputs": spec.outputs.model_dump(mode="json", by_alias=True, exclude={"store"}),
         "metrics": spec.metrics.model_dump(mode="json", by_alias=True),
         "record": {
+            "footplate": __version__,
             "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
             "environment": {"name": image.name, "version": image.version, "image": image.image},
             "parameters": dict(spec.parameters),

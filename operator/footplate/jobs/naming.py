@@ -55,6 +55,10 @@ def launch_config_name(job: str) -> str:
     return f"{job}-launch"
 
 
+def recorder_name(job: str) -> str:
+    return f"{job}-record"
+
+
 def keys_secret_name(job: str, uid: str) -> str:
     """With the start of the uid: the operator cannot read it to see whose it is."""
     return f"{job}-{uid[:8]}-keys"

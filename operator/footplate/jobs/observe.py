@@ -11,9 +11,11 @@ from typing import Any
 from footplate.constants import (
     CONTAINER_AGENT,
     CONTAINER_FETCH,
+    CONTAINER_RECORD,
     CONTAINER_TRAIN,
     LABEL_ATTEMPT,
     LABEL_INDEX,
+    LABEL_RECORDED,
     LABEL_ROLE,
 )
 from footplate.engine.keys import Key
@@ -101,6 +103,30 @@ class PodView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecorderView:
+    """The pod that writes a job's record; `recorded` is of which end of the job it speaks."""
+
+    key: Key
+    uid: str
+    resource_version: str
+    owner_uid: str | None
+    owner: Key | None
+    phase: str
+    recorded: str
+    exit_code: int | None
+    message: str
+    deleting: bool
+
+    @property
+    def succeeded(self) -> bool:
+        return self.phase == "Succeeded"
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
 class AgentStatus:
     """The last answer of an agent's /status."""
 
@@ -143,6 +169,7 @@ class Observed:
     agent: AgentStatus | None = None  # the primary's
     hindrances: Mapping[str, Hindrance] = field(default_factory=dict)  # by the names of pods that are late
     lost: frozenset[str] = frozenset()  # names of pods that a live GET did not find
+    recorder: RecorderView | None = None  # while it exists
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -220,6 +247,25 @@ def pod_view(body: Json) -> PodView:
         disruption_message=disrupted.get("message", ""),
         disrupted=parse_time(disrupted.get("lastTransitionTime")),
         stop_asked=_stop_asked(metadata, disrupted),
+    )
+
+
+def recorder_view(body: Json) -> RecorderView:
+    """The pod that writes a job's record, made small."""
+    metadata, status = body["metadata"], body.get("status") or {}
+    owner, namespace = owner_of(metadata), metadata["namespace"]
+    container = _container(status.get("containerStatuses") or (), CONTAINER_RECORD)
+    return RecorderView(
+        key=Key("Pod", namespace, metadata["name"]),
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        owner_uid=owner.get("uid"),
+        owner=Key(owner["kind"], namespace, owner["name"]) if owner else None,
+        phase=status.get("phase", "Pending"),
+        recorded=(metadata.get("labels") or {}).get(LABEL_RECORDED, ""),
+        exit_code=container.exit_code,
+        message=container.message or status.get("message", ""),
+        deleting="deletionTimestamp" in metadata,
     )
 
 

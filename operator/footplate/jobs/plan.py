@@ -7,6 +7,7 @@ The steps, in order; each either gives the plan or passes on:
    to be stopped (cancel, suspend, timeout), it waits for something, or it runs. A failed attempt first stops its other
    replicas, so that all outputs reach the store, and is then *closed*: that is one write of the status and nothing
    else, so a crash before or after it loses nothing. A closed attempt is never reopened.
+   A job that is being deleted is stopped like one that is canceled: its finalizer keeps it until its record is written.
 3. Without an open attempt the next one is started: the environment must be ready and the pods of earlier attempts
    gone; then everything is created at once under names that contain the attempt's number. Creating twice is harmless.
 
@@ -24,9 +25,10 @@ from footplate.frameworks import framework_of
 from footplate.jobs import deadline
 from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Cause, Diagnosis
-from footplate.jobs.judge import judge, stopped
+from footplate.jobs.judge import asked_to_stop, judge, stopped
 from footplate.jobs.observe import Observed
 from footplate.jobs.patterns import wrong_pattern
+from footplate.jobs.recorder import with_recording
 from footplate.jobs.references import unknown_reference
 from footplate.jobs.scene import TERMINAL, Plan, deletions, fail, look, soonest, stuck_check
 from footplate.jobs.start import start
@@ -36,6 +38,10 @@ from footplate.jobs.unsupported import unsupported
 
 def plan(job: TrainingJob, observed: Observed, context: Context, now: datetime) -> Plan:
     """The next step of a job. Raises nothing: what cannot be done ends in a phase and a reason."""
+    return with_recording(_plan(job, observed, context, now), job, observed, context, now)
+
+
+def _plan(job: TrainingJob, observed: Observed, context: Context, now: datetime) -> Plan:
     if job.status.phase in TERMINAL:
         return _finished(job, observed, now)
     refusal = unsupported(job)
@@ -47,11 +53,8 @@ def plan(job: TrainingJob, observed: Observed, context: Context, now: datetime) 
     scene = look(job, observed, context, now, framework_of(job.spec))
     if scene.open:
         return judge(scene)
-    if job.spec.cancel:
-        return stopped(scene, Cause.CANCELED)
-    if job.spec.suspend:
-        return stopped(scene, Cause.SUSPENDED)
-    return start(scene)
+    asked = asked_to_stop(job)
+    return stopped(scene, asked) if asked else start(scene)
 
 
 def _finished(job: TrainingJob, observed: Observed, now: datetime) -> Plan:

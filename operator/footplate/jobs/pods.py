@@ -13,8 +13,9 @@ from footplate.jobs import naming
 from footplate.jobs.context import Context
 from footplate.jobs.keys import keys_volume
 from footplate.jobs.launch import store_of
-from footplate.jobs.naming import Start
+from footplate.jobs.naming import Replica, Start
 from footplate.jobs.observe import EnvironmentImage
+from footplate.jobs.record import as_variable, told_to_agent
 from footplate.jobs.secrets import with_masking
 from footplate.jobs.template import merge_template
 from footplate_runtime import contract
@@ -79,7 +80,7 @@ def desired_pod(
             "securityContext": {"fsGroup": RUNTIME_USER, "fsGroupChangePolicy": "OnRootMismatch"},
             "initContainers": [
                 _fetch(job, start, context),
-                _agent(job, start, context),
+                _agent(job, start, context, first=replica == Replica(framework.primary_role(spec), 0)),
             ],
             "containers": [_train(job, start, image, resources)],
             "volumes": _volumes(job, resources, store_of(job, context).secret_name),
@@ -142,12 +143,14 @@ def _fetch(job: TrainingJob, start: Start, context: Context) -> Manifest:
     return container
 
 
-def _agent(job: TrainingJob, start: Start, context: Context) -> Manifest:
+def _agent(job: TrainingJob, start: Start, context: Context, first: bool) -> Manifest:
     container = _runtime_container(job, start, context, CONTAINER_AGENT, memory="128Mi")
     # A program may end before the agent's Python has started: SIGTERM must wait for it, not end it. The agent takes
     # the signal by sigwait; until then it is blocked from the first process on (coreutils: env).
     container["command"] = ["env", "--block-signal=TERM", *container["command"]]
     container["env"] += [{"name": name, "value": value} for name, value in contract.AGENT_SETTINGS.items()]
+    if first:  # it writes the record
+        container["env"].append({"name": contract.ENV_RECORD, "value": as_variable(told_to_agent(job))})
     container["restartPolicy"] = "Always"  # Kubernetes: Sidecar Containers
     container["ports"] = [{"name": "agent", "containerPort": contract.AGENT_PORT}]
     return container

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
+from footplate.constants import FINALIZER
 from footplate.engine.clock import Clock
 from footplate.engine.keys import Key
 from footplate.engine.result import After, Done, Result
@@ -23,8 +22,10 @@ from footplate.jobs.agents import AgentPoller, pod_to_ask
 from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Cause, Diagnosis
 from footplate.jobs.hindrances import Hindrances
-from footplate.jobs.observe import AgentStatus, EnvironmentImage, Hindrance, Json, Observed, PodView, pod_view
+from footplate.jobs.job_view import JobView, job_view
+from footplate.jobs.observe import AgentStatus, EnvironmentImage, Hindrance, Observed, PodView, pod_view
 from footplate.jobs.plan import failed, plan, stalled
+from footplate.jobs.record_keeper import SOON, RecordKeeper
 from footplate.jobs.scene import TERMINAL, Deletion, Plan, expected_pods
 from footplate.kube.apply import ensure_all
 from footplate.kube.client import KubeClient
@@ -36,35 +37,6 @@ log = logging.getLogger(__name__)
 KINDS: Mapping[str, Resource] = {"ConfigMap": CONFIG_MAPS, "Service": SERVICES}
 
 
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """A TrainingJob as the API server has it: kept as JSON text, a tenth of what its objects would take."""
-
-    key: Key
-    uid: str
-    resource_version: str
-    text: bytes
-    phase: str
-    environment: str  # name of the Environment that it waits for or runs in; may be empty
-    owner_uid: str | None = None
-
-    def body(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = json.loads(self.text)
-        return loaded
-
-
-def job_view(body: Json) -> JobView:
-    metadata = body["metadata"]
-    return JobView(
-        key=Key("TrainingJob", metadata["namespace"], metadata["name"]),
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        text=json.dumps(body, separators=(",", ":")).encode(),
-        phase=(body.get("status") or {}).get("phase", ""),
-        environment=(body["spec"].get("environment") or {}).get("name", ""),
-    )
-
-
 class JobReconciler:
     """Brings one job at a time a step further. Holds no state of its own but caches."""
 
@@ -74,6 +46,7 @@ class JobReconciler:
         jobs: Store[JobView],
         pods: Store[PodView],
         environments: Store[EnvironmentView],
+        keeper: RecordKeeper,
         agents: AgentPoller,
         recorder: Recorder,
         context: Context,
@@ -84,6 +57,7 @@ class JobReconciler:
         self._jobs = jobs
         self._pods = pods
         self._environments = environments
+        self._keeper = keeper
         self._agents = agents
         self._hindrances = Hindrances(client, clock, context.poll_seconds)
         self._recorder = recorder
@@ -100,10 +74,20 @@ class JobReconciler:
             job = TrainingJob.model_validate(body)
         except ValidationError as error:
             return await self._refuse(view, body, error)
-        if job.metadata.deletion_timestamp is not None:
+        held = FINALIZER in job.metadata.finalizers
+        if job.metadata.deletion_timestamp is not None and not held:
             return Done()  # the garbage collector takes the children
+        if not held and job.status.phase not in TERMINAL:
+            view = await self._keeper.hold(view)
+            body = view.body()
+            job = TrainingJob.model_validate(body)
         observed = await self._observe(job)
         step = plan(job, observed, self._context, self._clock.now())
+        if step.recording.release:
+            await self._tell(body, step)
+        await self._keeper.carry_out(view, step.recording)
+        if step.recording.release:
+            return After(SOON)  # the job has changed, or is gone; what else there is to do comes next
         if step.delete_job:
             await self._client.delete(TRAINING_JOBS, key.name, key.namespace, uid=view.uid)
             return Done()
@@ -123,6 +107,8 @@ class JobReconciler:
             message = f"{where}: {first['msg']}; this version of Footplate cannot read the job"
             status = {**(body.get("status") or {}), "phase": "Failed", "reason": "InvalidSpec", "message": message}
             await self._client.update(TRAINING_JOBS, {**body, "status": status}, subresource="status")
+        elif FINALIZER in (body["metadata"].get("finalizers") or ()):
+            await self._keeper.hold(view, False)  # nobody could write its record, and it is not to be kept for that
         return Done()
 
     async def _observe(self, job: TrainingJob) -> Observed:
@@ -136,6 +122,7 @@ class JobReconciler:
             agent=await self._ask_agent(job, pods),
             hindrances=await self._ask_events(job, pods),
             lost=await self._confirm_lost(job, pods, namespace),
+            recorder=self._keeper.recorder(uid),
         )
 
     def _environment(self, job: TrainingJob) -> EnvironmentImage | None:
@@ -179,7 +166,7 @@ class JobReconciler:
                 lost.add(name)
             else:
                 self._pods.put(pod_view(body))
-                raise Retry(0.1, f"pod {name} is there after all")
+                raise Retry(SOON, f"pod {name} is there after all")
         return frozenset(lost)
 
     async def _apply(self, job: TrainingJob, step: Plan) -> ApiError | NameTaken | None:
@@ -230,6 +217,8 @@ class JobReconciler:
     def _troubled(self, job: TrainingJob, trouble: ApiError | NameTaken) -> TrainingJobStatus:
         """A step failed: the status says which and why, in the API server's own words."""
         now = self._clock.now()
+        if job.status.phase in TERMINAL:
+            return job.status  # what it came to does not change because something cannot be cleaned up
         if isinstance(trouble, Invalid):  # the API server will never accept these pods
             return failed(job, Diagnosis(Cause.INVALID_POD, str(trouble)), now)
         if isinstance(trouble, NameTaken):
@@ -251,7 +240,7 @@ class JobReconciler:
             fresh = await self._client.get(TRAINING_JOBS, view.key.name, view.key.namespace)
             if fresh is not None:
                 self._jobs.put(job_view(fresh))
-            raise Retry(0.1, f"{view.key} has changed meanwhile") from error
+            raise Retry(SOON, f"{view.key} has changed meanwhile") from error
         self._jobs.put(job_view(written))
         if status.phase is not None and status.phase != job.status.phase:
             log.info("%s: %s (%s) %s", view.key, status.phase.value, status.reason, status.message)

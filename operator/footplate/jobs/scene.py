@@ -43,6 +43,17 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """What is to be done about the record (recorder.py). `release`: the finalizer can go."""
+
+    create: Mapping[str, Any] | None = None
+    delete: Deletion | None = None
+    release: bool = False
+    event: Event | None = None
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All that will happen in this pass. The status is written last, and only when it differs."""
 
@@ -51,6 +62,7 @@ class Plan:
     delete: Sequence[Deletion] = ()
     events: Sequence[Event] = ()
     delete_job: bool = False
+    recording: Recording = Recording()
     after: float | None = None  # seconds until the next look, when nothing happens before
 
 

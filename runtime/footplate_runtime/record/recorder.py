@@ -26,6 +26,7 @@ class Verdict(NamedTuple):
 
     told: Mapping[str, Any]
     run_uri: str
+    attempt: int
     store_settings: StoreSettings
     seconds: float
 
@@ -37,7 +38,8 @@ class Verdict(NamedTuple):
             if told["version"] != 1:
                 raise ValueError(f"version {told['version']!r}")
             store = told.get("store") or {}
-            return cls(told, told["uri"], StoreSettings.parse(store), float(told["seconds"]))
+            where = told["uri"], int(told["attempt"]), StoreSettings.parse(store)
+            return cls(told, *where, float(told["seconds"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidVerdict(
                 f"{contract.ENV_RECORD} is not understood ({type(error).__name__}: {error}); "
@@ -48,8 +50,11 @@ class Verdict(NamedTuple):
 def write(store: Store, verdict: Verdict) -> None:
     """Make run.json say what the operator says. Raises any ``StoreError``."""
 
-    def judged(data: bytes | None) -> bytes:
-        return compact_json(_completed(store, judge(parse(data), verdict.told)))
+    def judged(data: bytes | None) -> bytes | None:
+        record = parse(data)
+        if any(attempt["number"] > verdict.attempt for attempt in record["attempts"]):
+            return None  # the job has gone on since
+        return compact_json(_completed(store, judge(record, verdict.told)))
 
     change(store, RUN, judged)
 

@@ -137,7 +137,10 @@ def test_an_image_name_that_is_none_fails_at_once() -> None:
 def test_finalizing_while_the_agent_uploads() -> None:
     job = started()
     agent = AgentStatus(pending_files=3, pending_bytes=2_500_000)
-    step = go(job, Observed(pods=[make_pod(0, train=ended(0))], agent=agent), 12)
+    pods = [make_pod(0, train=ended(0, end=10))]
+    step = go(job, Observed(pods=pods, agent=agent), 12)
+    assert (step.status, step.after) == (job.status, 3), "uploads that are over in a moment cost no write"
+    step = go(job, Observed(pods=pods, agent=agent), 15)
     assert (step.status.phase, step.status.reason) == (Phase.FINALIZING, "UploadingOutputs")
     assert step.status.message == "uploading outputs: 3 files (2.5 MB) left"
 
