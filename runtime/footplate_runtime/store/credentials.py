@@ -18,7 +18,7 @@ from footplate_runtime import contract
 CA_FILE = "ca.crt"  # in the folder of keys: certificates to trust, PEM
 
 # All that the client library knows by these names, and the endpoint and region that may come with the keys.
-_NAMES = {
+NAMES = {
     "s3": """
         AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_DEFAULT_REGION
         AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_VIRTUAL_HOSTED_STYLE_REQUEST
@@ -63,7 +63,7 @@ class Credentials(NamedTuple):
 
 def read_credentials(scheme: str, env: Mapping[str, str]) -> Credentials:
     """What holds now. A variable that is also a file of the folder ``FOOTPLATE_STORE_KEYS`` is read from there."""
-    names = _NAMES[scheme].split()
+    names = NAMES[scheme].split()
     found = {name: env[name] for name in names if env.get(name)}
     certificates = _text(env.get("AWS_CA_BUNDLE") or env.get("SSL_CERT_FILE"))
     if folder := env.get(contract.ENV_STORE_KEYS):
