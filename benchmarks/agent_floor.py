@@ -1,8 +1,9 @@
 """The least that uploading to S3 costs: raw sockets, signed by hand, bodies by ``sendfile``; for benchmarks/agent.py.
 
-    python benchmarks/agent_floor.py ENDPOINT BUCKET/PREFIX FOLDER
+    python -P benchmarks/agent_floor.py ENDPOINT BUCKET/PREFIX FOLDER
 
-No retries, no checksums, no journal: nothing here is fit for use.
+``-P``, because queue.py beside this file would hide the library's. No retries, no checksums, no journal: nothing here
+is fit for use.
 """
 
 from __future__ import annotations

@@ -6,20 +6,18 @@
     run.log("loss", 0.31, step=7)
 
 Each call is one write to a file opened for appending, so threads, forked processes and the ranks of a node may log side
-by side. Trouble with the file (a full disk) is counted and said once, and never reaches the training; a wrong call
-raises. Outside a job the lines go to ``./metrics/metrics.jsonl`` and are printed too. The format is in
-docs/architecture.md.
+by side. Trouble with the file (a full disk) and what is beyond a limit is counted and said once, and never reaches the
+training; a wrong call raises. Outside a job the lines go to ``./metrics/metrics.jsonl`` and are printed too. The format
+is in docs/architecture.md.
 """
 
-import itertools
 import json
 import os
-import re
 import sys
-from operator import index as _integer
 from time import time as _now
 
-from footplate_run import layout
+from footplate_run import artifacts, layout
+from footplate_run.values import an_object, scalar, scalars, step_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,12 +27,11 @@ if TYPE_CHECKING:
 
     Value = int | float | bool | str
 
-_NAME_LENGTH = 255
-_KNOWN_NAMES = 10000  # names whose JSON is kept; a script with more is naming its metrics wrongly
-_INFINITY = float("inf")
+# docs/metrics.md, "Limits", tells them.
+_NAMES = 10000  # of one process; a script with more is naming its metrics wrongly
+_LINE = 16 << 20  # bytes; the agent reads no longer ones
 # torchrun and most others; Open MPI; PMIx; PMI of MPICH and Intel MPI.
 _RANK_VARIABLES = ("RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
-_IMAGES = "images"  # below outputs
 
 
 class Inputs(dict):  # type: ignore[type-arg]
@@ -66,16 +63,21 @@ class Run:
         self.outputs = os.path.join(self._root, layout.OUTPUTS)
         self.logs = os.path.join(self._root, layout.LOGS)
         self.lost = 0  # lines that could not be written
+        self.dropped = 0  # values beyond a limit
         self._launch = None  # type: dict[str, Any] | None
         self._path = os.path.join(self._root, layout.METRICS)
         self._fd = None  # type: int | None
         self._torn = False
-        self._heads = {}  # type: dict[str, str]
-        self._images = itertools.count()
+        self._heads = {}  # type: dict[str, str]  # of values with a step
+        self._stepless = {}  # type: dict[str, str]
+        self._warned = set()  # type: set[str]
+        self._artifacts = artifacts.Artifacts(self._root)
 
     @classmethod
-    def get_context(cls) -> "Run":
-        """The run of this process, always the same one."""
+    def get_context(cls, allow_offline: bool = True) -> "Run":
+        """The run of this process, always the same one; without ``allow_offline`` it must be one of a job."""
+        if not allow_offline and not os.environ.get(layout.ENV_JOB):
+            raise RuntimeError("this process belongs to no job: {} is not set".format(layout.ENV_JOB))
         if Run._current is None:
             Run._current = cls(os.environ, os.getcwd())
         return Run._current
@@ -103,47 +105,69 @@ class Run:
 
     def log(self, name: str, value: "Value | Any", step: "int | None" = None) -> None:
         """One value of a metric, as of ``step``: a number, a bool, a string, or a numpy or torch scalar."""
-        head = self._heads.get(name) or self._head(name)
-        text = _scalar(value, "log")
-        at = "null" if step is None else _step(step)
+        heads = self._stepless if step is None else self._heads
+        head = heads.get(name) or self._head(name, heads)
+        text = scalar(value, "log")
+        at = "null" if step is None else step_of(step)
+        if not head:
+            return
         self._append('{}{}, "step": {}, "time": {:.6f}, "rank": {}}}\n'.format(head, text, at, _now(), _rank()))
         if not self.in_job:
             _show("{} = {}{}".format(name, text, "" if step is None else " (step {})".format(at)))
 
     def log_list(self, name: str, values: "Iterable[Value | Any]") -> None:
         """A list of values at once: a curve, a vector; any iterable of what ``log`` takes."""
-        self._record("list", name, "[{}]".format(", ".join(_list(name, values))))
+        self._record("list", name, "[{}]".format(", ".join(scalars(name, values))))
 
     def log_row(self, name: str, **columns: "Value | Any") -> None:
         """One row of a table: ``log_row("confusion", actual=3, predicted=5, count=7)``."""
         if not columns:
             raise TypeError("log_row({!r}) needs at least one column, such as x=1".format(name))
-        self._record("row", name, _object((key, _scalar(value, "log_row")) for key, value in columns.items()))
+        self._record("row", name, an_object((key, scalar(value, "log_row")) for key, value in columns.items()))
 
     def log_table(self, name: str, table: "Mapping[str, Iterable[Value | Any]]") -> None:
         """A whole table: column -> values, all columns of one length."""
-        columns = {key: _list(key, values) for key, values in table.items()}
+        columns = {key: scalars(key, values) for key, values in table.items()}
         lengths = {len(values) for values in columns.values()}
         if len(lengths) != 1:
             sizes = ", ".join("{}: {}".format(key, len(values)) for key, values in columns.items())
             raise ValueError("log_table({!r}) needs columns of one length; these have {}".format(name, sizes or "none"))
-        self._record("table", name, _object((key, "[{}]".format(", ".join(v))) for key, v in columns.items()))
+        self._record("table", name, an_object((key, "[{}]".format(", ".join(v))) for key, v in columns.items()))
 
     def log_image(self, name: str, path: "str | os.PathLike[str] | None" = None, plot: "Any" = None) -> None:
         """An image file, or a matplotlib figure (anything with ``savefig``), kept below ``outputs``."""
         if (path is None) == (plot is None):
             raise TypeError("log_image({!r}) needs either path or plot".format(name))
-        self._head(name)
+        _check(name)
         if path is not None and not os.path.isfile(path):
             raise FileNotFoundError("log_image({!r}): there is no file {}".format(name, path))
         try:
-            kept = self._save_plot(name, plot) if path is None else self._keep_image(name, os.fspath(path))
+            if path is None:
+                kept = self._artifacts.save_plot(name, _rank(), plot)
+            else:
+                kept = self._artifacts.keep_image(name, _rank(), os.fspath(path))
         except OSError as problem:
             self._lose(problem)
             return
         self._record("image", name, json.dumps(kept))
 
-    def tag(self, key: str, value: "Value") -> None:
+    def log_confusion_matrix(self, name: str, value: "Any") -> None:
+        """``{"class_labels": [...], "matrix": [[...], ...]}``, kept as JSON below ``outputs``; as Azure ML takes it."""
+        self._chart("confusion_matrix", name, value)
+
+    def log_accuracy_table(self, name: str, value: "Any") -> None:
+        """``{"probability_tables": ..., ...}``: counts at many thresholds, for ROC and precision-recall curves."""
+        self._chart("accuracy_table", name, value)
+
+    def log_residuals(self, name: str, value: "Any") -> None:
+        """``{"bin_edges": [...], "bin_counts": [...]}``: the histogram of predicted minus actual values."""
+        self._chart("residuals", name, value)
+
+    def log_predictions(self, name: str, value: "Any") -> None:
+        """``{"bin_averages": [...], "bin_errors": [...], "bin_counts": [...], "bin_edges": [...]}``."""
+        self._chart("predictions", name, value)
+
+    def tag(self, key: str, value: "Value" = "") -> None:
         """A word about the run; a later one with the same key replaces it."""
         if not isinstance(value, (str, int, float)):
             raise TypeError("tag({!r}) takes a string or a number, not {}".format(key, type(value).__name__))
@@ -155,7 +179,7 @@ class Run:
             try:
                 os.fsync(self._fd)
             except OSError as problem:
-                self._complain(problem)
+                self._told(problem)
 
     def __enter__(self) -> "Run":
         return self
@@ -175,29 +199,61 @@ class Run:
         assert self._launch is not None
         return self._launch
 
-    def _head(self, name: str) -> str:
-        """A scalar's line up to its value; raises for what is not a name."""
-        if not isinstance(name, str):
-            raise TypeError("the name of a metric is a string, not {}".format(type(name).__name__))
-        if not 1 <= len(name) <= _NAME_LENGTH:
-            raise ValueError("the name of a metric has 1 to {} characters, not {}".format(_NAME_LENGTH, len(name)))
-        if len(self._heads) >= _KNOWN_NAMES:
-            self._heads.clear()
-        head = '{{"kind": "scalar", "name": {}, "value": '.format(json.dumps(name))
-        self._heads[name] = head
+    def _head(self, name: str, heads: "dict[str, str]") -> str:
+        """A scalar's line up to its value, empty when there are too many names; raises for what is not a name."""
+        _check(name)
+        other = self._heads if heads is self._stepless else self._stepless
+        if name in other:
+            self._warn("steps", "{!r} is logged with a step and without: a chart shows one of them", name[:200])
+        elif len(heads) + len(other) >= _NAMES:
+            self.dropped += 1
+            self._warn(
+                "names", "this process logs more than {} metrics: {!r} and others are dropped", _NAMES, name[:200]
+            )
+            return ""
+        head = '{{"kind": "scalar", "name": {}, "value": '.format(self._name(name))
+        if len(name) <= layout.MAX_METRIC_NAME:
+            heads[name] = head
         return head
 
+    def _name(self, name: str) -> str:
+        """A name as JSON, cut to what it may have."""
+        if len(name) > layout.MAX_METRIC_NAME:
+            self._warn("name", "names of metrics are cut to {} characters: {!r}", layout.MAX_METRIC_NAME, name[:200])
+        return json.dumps(name[: layout.MAX_METRIC_NAME])
+
+    def _chart(self, kind: str, name: str, value: "Any") -> None:
+        _check(name)
+        whole = artifacts.chart(kind, value)
+        try:
+            kept = self._artifacts.save_chart(name, _rank(), whole)
+        except OSError as problem:
+            self._lose(problem)
+            return
+        self._record(kind, name, json.dumps(kept))
+
     def _record(self, kind: str, name: str, value: str) -> None:
-        self._head(name)
-        self._append(
-            '{{"kind": "{}", "name": {}, "value": {}, "step": null, "time": {:.6f}, "rank": {}}}\n'.format(
-                kind, json.dumps(name), value, _now(), _rank()
-            )
+        _check(name)
+        line = '{{"kind": "{}", "name": {}, "value": {}, "step": null, "time": {:.6f}, "rank": {}}}\n'.format(
+            kind, self._name(name), value, _now(), _rank()
         )
-        if not self.in_job:
+        self._append(line)
+        if not self.in_job and kind != "warning":
             _show("{} = {}".format(name, value))
 
+    def _warn(self, limit: str, sentence: str, *values: object) -> None:
+        """Says once on stderr and in the metrics that a limit is reached; the agent counts it."""
+        if limit not in self._warned:
+            self._warned.add(limit)
+            text = sentence.format(*values)
+            _complain("footplate: {}\n".format(text))
+            self._record("warning", limit, json.dumps(text))
+
     def _append(self, line: str) -> None:
+        if len(line) > _LINE:
+            self.dropped += 1
+            self._warn("size", "a record of {} bytes is dropped: one has at most {}", len(line), _LINE)
+            return
         data = line.encode("ascii")
         try:
             if self._fd is None:
@@ -218,41 +274,25 @@ class Run:
 
     def _lose(self, problem: OSError) -> None:
         self.lost += 1
-        self._complain(problem)
+        self._told(problem)
 
-    def _complain(self, problem: OSError) -> None:
+    def _told(self, problem: OSError) -> None:
         if self.lost <= 1:
-            text = "footplate: metrics cannot be kept: {}; the program goes on\n".format(problem)
-            try:
-                sys.stderr.write(text)
-            except (OSError, ValueError, AttributeError):
-                pass  # stderr is full, closed, or None
+            _complain("footplate: metrics cannot be kept: {}; the program goes on\n".format(problem))
 
-    def _save_plot(self, name: str, plot: "Any") -> str:
-        relative = self._image_path(name, ".png")
-        plot.savefig(os.path.join(self._root, relative))
-        return relative
 
-    def _keep_image(self, name: str, path: str) -> str:
-        """The image's path as the record has it; a file from elsewhere is copied."""
-        real, outputs = os.path.realpath(path), os.path.realpath(self.outputs)
-        if real.startswith(outputs + os.sep):
-            return os.path.join(layout.OUTPUTS, os.path.relpath(real, outputs))
-        import shutil
+def _check(name: "Any") -> None:
+    if not isinstance(name, str):
+        raise TypeError("the name of a metric is a string, not {}".format(type(name).__name__))
+    if not name:
+        raise ValueError("the name of a metric has at least one character")
 
-        relative = self._image_path(name, os.path.splitext(path)[1])
-        shutil.copyfile(path, os.path.join(self._root, relative))
-        return relative
 
-    def _image_path(self, name: str, suffix: str) -> str:
-        """A path below the root for one more image, not taken by this or another rank."""
-        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:100].lstrip(".")
-        os.makedirs(os.path.join(self.outputs, _IMAGES), exist_ok=True)
-        while True:
-            file = "{}-{}-{}{}".format(safe, _rank(), next(self._images), suffix)
-            relative = os.path.join(layout.OUTPUTS, _IMAGES, file)
-            if not os.path.exists(os.path.join(self._root, relative)):
-                return relative
+def _complain(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+    except (OSError, ValueError, AttributeError):
+        pass  # stderr is full, closed, or None
 
 
 def _show(line: str) -> None:
@@ -269,45 +309,3 @@ def _rank() -> str:
         if rank.isdigit():
             return rank
     return "0"
-
-
-def _scalar(value: "Any", method: str) -> str:
-    """The JSON of one value; numbers that JSON has not are the strings "NaN", "Infinity" and "-Infinity"."""
-    if isinstance(value, float):
-        if value != value or value in (_INFINITY, -_INFINITY):
-            return '"NaN"' if value != value else '"Infinity"' if value > 0 else '"-Infinity"'
-        return float.__repr__(value)  # numpy 2 writes np.float64(0.3)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return int.__repr__(value)
-    if isinstance(value, str):
-        return json.dumps(value)
-    item = getattr(value, "item", None)
-    if item is not None:
-        try:
-            plain = item()
-        except (ValueError, TypeError, RuntimeError):
-            plain = value  # an array or a tensor of more than one element
-        if isinstance(plain, (float, int, str)):
-            return _scalar(plain, method)
-    if method == "log" and hasattr(value, "__iter__"):
-        raise TypeError("log takes a single value, not {}: use log_list".format(type(value).__name__))
-    raise TypeError("{} takes numbers, bools and strings, not {}".format(method, type(value).__name__))
-
-
-def _step(step: "Any") -> str:
-    try:
-        return str(_integer(step))
-    except TypeError:
-        raise TypeError("step is an integer, not {!r} ({})".format(step, type(step).__name__)) from None
-
-
-def _list(name: str, values: "Any") -> "list[str]":
-    if isinstance(values, str) or not hasattr(values, "__iter__"):
-        raise TypeError("{!r} needs a list of values, not {}".format(name, type(values).__name__))
-    return [_scalar(value, "log_list") for value in values]
-
-
-def _object(pairs: "Iterable[tuple[str, str]]") -> str:
-    return "{{{}}}".format(", ".join("{}: {}".format(json.dumps(str(key)), value) for key, value in pairs))

@@ -137,7 +137,7 @@ def test_logs_of_what_is_not_there(local_cluster: LocalCluster) -> None:
     assert attempt.stderr == f"error: {name} has had no attempt 3; the newest is 1\n"
     job = local_cluster.footplate("logs", "nobody")
     assert job.returncode == 2
-    assert "there is no TrainingJob default/nobody" in job.stderr
+    assert "error: there is no run nobody in namespace default of file:///" in job.stderr
 
 
 def test_followed_logs_end_with_the_jobs_result(local_cluster: LocalCluster) -> None:

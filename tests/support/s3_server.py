@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 _BUCKET = "runs"
+DOMAIN = "s3.test"  # under which the server also takes <bucket>.s3.test
 _START_SECONDS = 60
 
 
@@ -115,6 +116,7 @@ def _arguments(folder: Path, config: Path, sockets: Path) -> tuple[int, list[str
         f"-s3.config={config}",
         f"-bucket={_BUCKET}",
         "-s3.autoCreateBucket=false",
+        f"-s3.domainName={DOMAIN}",
         f"-filer.localSocket={sockets}/filer",
         f"-s3.localSocket={sockets}/s3",
         *(f"-{name}={port}" for name, port in ports.items()),

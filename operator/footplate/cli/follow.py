@@ -110,7 +110,7 @@ class _Follower:
         metadata = watched.job.metadata
         primary, *others = replicas(watched.job)
         console = logs.Console(metadata.namespace or "", metadata.name, attempt, primary)
-        pieces = logs.follow(self._client, console, self._clock, lambda: watched.over(attempt), lambda: watched.uri)
+        pieces = logs.follow(self._client, console, self._clock, lambda: watched.over(attempt), lambda: watched.run)
         try:
             await self._print(pieces, str(primary) if others else None)
         except StoreError as error:

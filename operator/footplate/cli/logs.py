@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from footplate.api.training_job import TrainingJob
+from footplate.cli.runs.address import Address
 from footplate.constants import CONTAINER_TRAIN
 from footplate.engine.clock import Clock
 from footplate.errors import ApiError, NotFound, Unavailable
@@ -20,7 +21,7 @@ from footplate.jobs.naming import Replica, pod_name
 from footplate.kube.client import KubeClient
 from footplate.kube.resources import PODS
 from footplate_runtime.contract import log_name
-from footplate_runtime.store import open_store, read_growing
+from footplate_runtime.store import read_growing
 
 LOOK_AGAIN_SECONDS = 0.25
 _LINE_LIMIT = 1 << 16  # a line longer than that is shown in parts
@@ -56,11 +57,11 @@ def consoles(namespace: str, job: TrainingJob, attempt: int, replica: Replica) -
 
 
 async def follow(
-    client: KubeClient, console: Console, clock: Clock, over: Callable[[], bool], uri: Callable[[], str | None]
+    client: KubeClient, console: Console, clock: Clock, over: Callable[[], bool], run: Callable[[], Address | None]
 ) -> AsyncGenerator[bytes]:
     """All that the replica prints, until it has ended and all of it was given.
 
-    `over` tells whether the attempt has ended, so that nothing new will come; `uri` where the run lies in the store,
+    `over` tells whether the attempt has ended, so that nothing new will come; `run` where the run lies,
     None while that is not known. Raises StoreError when the rest lies in a store that cannot be read from here.
     """
     given = 0
@@ -71,12 +72,12 @@ async def follow(
             yield piece
     while not over():
         await clock.sleep(LOOK_AGAIN_SECONDS)
-    async with aclosing(from_store(uri(), console.key, given)) as rest:
+    async with aclosing(from_store(run(), console.key, given)) as rest:
         async for piece in rest:
             yield piece
 
 
-async def so_far(client: KubeClient, console: Console, uri: str | None) -> AsyncGenerator[bytes]:
+async def so_far(client: KubeClient, console: Console, run: Address | None) -> AsyncGenerator[bytes]:
     """What the replica has printed until now. Raises StoreError as `follow` does."""
     given = 0
     try:
@@ -90,7 +91,7 @@ async def so_far(client: KubeClient, console: Console, uri: str | None) -> Async
         raise
     except ApiError:
         pass  # no pod any more, or not yet a container: what there is is in the store
-    async with aclosing(from_store(uri, console.key, given)) as rest:
+    async with aclosing(from_store(run, console.key, given)) as rest:
         async for piece in rest:
             yield piece
 
@@ -147,11 +148,11 @@ async def container_ended(client: KubeClient, namespace: str, pod: str, containe
     return any(s["name"] == container and "terminated" in (s.get("state") or {}) for s in statuses)
 
 
-async def from_store(uri: str | None, key: str, start: int) -> AsyncGenerator[bytes]:
+async def from_store(run: Address | None, key: str, start: int) -> AsyncGenerator[bytes]:
     """A growing file of a run from `start` on; nothing when the run has no place in a store yet."""
-    if uri is None:
+    if run is None:
         return
-    blocks: Iterator[bytes] = read_growing(await asyncio.to_thread(open_store, uri), key, start)
+    blocks: Iterator[bytes] = read_growing(await asyncio.to_thread(run.open), key, start)
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         yield block
 

@@ -16,10 +16,15 @@ from typer.core import TyperGroup
 from footplate.cli import run_commands
 from footplate.cli.options import (
     ContextOption,
+    EndpointOption,
     KubeconfigOption,
     NamespaceOption,
     Output,
+    RegionOption,
+    RunNamespaceOption,
+    StoreOption,
     console,
+    where,
 )
 
 
@@ -97,15 +102,20 @@ def run(
 
 @app.command()
 def logs(
-    name: Annotated[str, typer.Argument(help="The training job.")],
+    name: Annotated[str, typer.Argument(help="A job, <job>-<uid8>, or the URI of a run.", metavar="RUN")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
     replica: Annotated[str | None, typer.Option(help="Default: the primary one.", metavar="ROLE-INDEX")] = None,
     attempt: Annotated[int | None, typer.Option(help="Default: the newest one.", min=1, metavar="N")] = None,
+    listing: Annotated[bool, typer.Option("--list", help="Show which logs the store has.")] = False,
+    file: Annotated[str | None, typer.Option(help="Print one of these.", metavar="FILE")] = None,
+    store: StoreOption = None,
+    endpoint: EndpointOption = None,
+    region: RegionOption = None,
     kubeconfig: KubeconfigOption = None,
     context: ContextOption = None,
-    namespace: NamespaceOption = None,
+    namespace: RunNamespaceOption = None,
 ) -> None:
-    """Print what a job's program printed, from its pods while they exist, else from the store.
+    """Print what a job's program printed: from its pods while they exist, else from the store, also of deleted jobs.
 
     With -f the exit code is the job's result, as with footplate run.
 
@@ -114,11 +124,14 @@ def logs(
       footplate logs digits
       footplate logs -f digits
       footplate logs digits-ddp --replica worker-1 --attempt 2
+      footplate logs digits --list
+      footplate logs digits --file 1/worker-0/debug.log
+      footplate logs digits-33f8a81f --store s3://bucket/prefix
     """
     from footplate.cli import show_logs as command
-    from footplate.cli.target import choose
 
-    order = command.Order(name, choose(kubeconfig, context, os.environ), namespace, replica, attempt, follow)
+    place = where(store, endpoint, region, kubeconfig, context, namespace)
+    order = command.Order(place, name, replica, attempt, follow, listing, file)
     raise typer.Exit(command.show(order, console(stderr=True)))
 
 

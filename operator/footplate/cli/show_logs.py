@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,25 +13,29 @@ from rich.console import Console as Terminal
 from footplate.api.phases import Phase
 from footplate.cli import logs
 from footplate.cli.problem import COMPLETED, FAILED, INTERRUPTED, CommandFailed, UsageError
-from footplate.cli.target import Target
+from footplate.cli.runs import stored_logs
+from footplate.cli.runs.address import Where
+from footplate.cli.runs.find import Found, find_known, found_at
+from footplate.cli.runs.known import ask
+from footplate.cli.runs.stored_logs import copied
 from footplate.cli.watched import Watched, replicas, versions
 from footplate.engine.clock import Clock, SystemClock
 from footplate.jobs.naming import Replica
 from footplate.kube.client import KubeClient
-from footplate.kube.resources import TRAINING_JOBS
-from footplate_runtime.store import StoreError
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for; without a replica the primary's console, without an attempt the newest one's."""
+    """What was asked for; without a replica the primary's console, without an attempt the newest one's. With `listing`
+    what logs there are, with `file` one of these."""
 
+    where: Where
     name: str
-    target: Target
-    namespace: str | None
     replica: str | None
     attempt: int | None
     follow: bool
+    listing: bool
+    file: str | None
 
 
 def show(order: Order, err: Terminal) -> int:
@@ -52,25 +54,37 @@ async def _interruptible(order: Order, err: Terminal) -> int:
 
 
 async def _show(order: Order, err: Terminal) -> int:
-    async with order.target.client() as client:
-        namespace = order.namespace or client.namespace
-        body = await client.get(TRAINING_JOBS, order.name, namespace)
-        if body is None:
-            raise UsageError(
-                f"there is no TrainingJob {namespace}/{order.name}; kubectl get tj -n {namespace} lists them"
-            )
-        watched = Watched(body)
+    """From the pods of a job that the cluster has, else from the store."""
+    if "://" in order.name:
+        return await _stored(order, await asyncio.to_thread(found_at, order.where, order.name), err)
+    there = await ask(order.where, order.name)
+    job = next((job for job in there.jobs if job["metadata"]["name"] == order.name), None)
+    if job is None or order.listing or order.file:
+        return await _stored(order, await asyncio.to_thread(find_known, there, order.name), err)
+    async with order.where.target.client() as client:
+        watched = Watched(job, there.stores)
         replica = _replica(order, watched)
         if order.follow:
             return await _follow(client, order, watched, replica, err)
         attempt = order.attempt or watched.job.status.attempt
         if attempt < 1 or attempt > watched.job.status.attempt:
             raise CommandFailed(_not_started(order, watched))
-        *earlier, last = logs.consoles(namespace, watched.job, attempt, replica)
+        *earlier, last = logs.consoles(job["metadata"]["namespace"], watched.job, attempt, replica)
         for console in earlier:
-            await _copy(logs.from_store(watched.uri, console.key, 0))
-        await _copy(logs.so_far(client, last, watched.uri))
+            await copied(logs.from_store(watched.run, console.key, 0))
+        await copied(logs.so_far(client, last, watched.run))
         return COMPLETED
+
+
+async def _stored(order: Order, found: Found, err: Terminal) -> int:
+    for note in found.notes:
+        err.print(note, style="yellow", highlight=False, soft_wrap=True)
+    if order.listing:
+        return await asyncio.to_thread(stored_logs.show_list, found)
+    if order.file:
+        return await stored_logs.show_file(found, order.file)
+    wanted = stored_logs.Wanted(order.attempt, order.replica)
+    return await (stored_logs.follow if order.follow else stored_logs.show_console)(found, wanted)
 
 
 async def _follow(client: KubeClient, order: Order, watched: Watched, replica: Replica, err: Terminal) -> int:
@@ -109,9 +123,11 @@ async def _copy_attempt(
         console = known()[shown]
         shown += 1
         if shown < len(known()):
-            await _copy(logs.from_store(watched.uri, console.key, 0))
+            await copied(logs.from_store(watched.run, console.key, 0))
         else:
-            await _copy(logs.follow(client, console, clock, partial(_past, watched, known, shown), lambda: watched.uri))
+            await copied(
+                logs.follow(client, console, clock, partial(_past, watched, known, shown), lambda: watched.run)
+            )
 
 
 def _past(watched: Watched, known: Callable[[], Sequence[logs.Console]], shown: int) -> bool:
@@ -159,13 +175,3 @@ def _not_started(order: Order, watched: Watched) -> str:
     if order.attempt:
         return f"{order.name} has had no attempt {order.attempt}; the newest is {status.attempt}"
     return f"{order.name} has not started yet ({status.phase}: {status.message}); -f waits for it"
-
-
-async def _copy(pieces: AsyncGenerator[bytes]) -> None:
-    try:
-        async with aclosing(pieces):
-            async for piece in pieces:
-                sys.stdout.buffer.write(piece)
-                sys.stdout.buffer.flush()
-    except StoreError as error:
-        raise CommandFailed(f"the rest of the log cannot be read from here: {error}") from error

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from footplate.api.training_job import TrainingJob
+from footplate.cli.runs.address import Address
 from footplate.engine.clock import Clock
 from footplate.errors import Unavailable
 from footplate.frameworks import framework_of
 from footplate.jobs.naming import Replica
 from footplate.kube.client import KubeClient
 from footplate.kube.resources import TRAINING_JOBS
+from footplate_runtime.store import StoreSettings
 
 Json = dict[str, Any]
 
@@ -45,9 +47,10 @@ async def versions(
 
 
 class Watched:
-    """The newest version that was seen."""
+    """The newest version that was seen, and the `stores` that are known besides what the environment says."""
 
-    def __init__(self, body: Json) -> None:
+    def __init__(self, body: Json, stores: Sequence[Address] = ()) -> None:
+        self._stores = stores
         self.see(body)
 
     def see(self, body: Json) -> None:
@@ -63,6 +66,14 @@ class Watched:
     def uri(self) -> str | None:
         """Where the run lies in the store; None before its first attempt."""
         return self.job.status.run.uri if self.job.status.run else None
+
+    @property
+    def run(self) -> Address | None:
+        """The same, to be opened."""
+        if self.uri is None:
+            return None
+        settings = next((s.settings for s in self._stores if self.uri.startswith(s.uri)), StoreSettings())
+        return Address(self.uri, settings)
 
     def over(self, attempt: int) -> bool:
         """Nothing more will come of this attempt."""

@@ -115,7 +115,7 @@ def _endpoint(scheme: str, variables: Mapping[str, str]) -> str | None:
 def _known(variables: Mapping[str, str]) -> dict[str, Any]:
     """Without those that are said as settings."""
     settings = ("_ENDPOINT", "_ENDPOINT_URL", "_ENDPOINT_URL_S3", "_BASE_URL", "_REGION", "_STYLE_REQUEST")
-    return {k: v for k, v in variables.items() if not k.endswith(settings) or k == "AWS_STS_ENDPOINT"}
+    return {k: v for k, v in variables.items() if not k.endswith(settings)}
 
 
 def _s3(bucket: str, endpoint: str | None, settings: StoreSettings, variables: Mapping[str, str]) -> dict[str, Any]:

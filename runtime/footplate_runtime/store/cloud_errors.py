@@ -66,7 +66,7 @@ _FINDINGS: tuple[tuple[str, type[StoreError], str], ...] = (
         "There are no credentials for {name}; put them into the store's Secret.",
     ),
     (
-        "invalid peer certificate: (?P<why>\\w+)",
+        r"InvalidCertificate\(\s*(?P<why>\w+)",
         InvalidStore,
         "The certificate of the store of {name} is not trusted ({why}); give its CA as store.caCertificate.",
     ),

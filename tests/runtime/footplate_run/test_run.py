@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,8 +141,8 @@ def test_rank_is_that_of_the_process(run: Run, tmp_path: Path, monkeypatch: pyte
         (lambda run: run.log("loss", None), TypeError, "log takes numbers, bools and strings, not NoneType"),
         (lambda run: run.log("loss", Decimal("1")), TypeError, "not Decimal"),
         (lambda run: run.log("loss", 1.0, step=0.5), TypeError, r"step is an integer, not 0\.5 \(float\)"),
-        (lambda run: run.log("", 1.0), ValueError, "has 1 to 255 characters, not 0"),
-        (lambda run: run.log("x" * 256, 1.0), ValueError, "has 1 to 255 characters, not 256"),
+        (lambda run: run.log("", 1.0), ValueError, "the name of a metric has at least one character"),
+        (lambda run: run.log_list("", [1.0]), ValueError, "the name of a metric has at least one character"),
         (lambda run: run.log(3, 1.0), TypeError, "the name of a metric is a string, not int"),
         (lambda run: run.log_list("lr", 3), TypeError, "'lr' needs a list of values, not int"),
         (lambda run: run.log_list("lr", "abc"), TypeError, "'lr' needs a list of values, not str"),
@@ -150,6 +151,15 @@ def test_rank_is_that_of_the_process(run: Run, tmp_path: Path, monkeypatch: pyte
         (lambda run: run.log_table("t", {"x": [1], "y": [1, 2]}), ValueError, "columns of one length; .* x: 1, y: 2"),
         (lambda run: run.log_image("i"), TypeError, "needs either path or plot"),
         (lambda run: run.log_image("i", path="/no/such.png"), FileNotFoundError, "there is no file /no/such.png"),
+        (lambda run: run.log_confusion_matrix("c", [1]), TypeError, "takes a dict or its JSON, not list"),
+        (lambda run: run.log_confusion_matrix("c", {"matrix": []}), ValueError, "needs class_labels in its data"),
+        (lambda run: run.log_residuals("c", '{"data": 3}'), ValueError, "needs bin_edges and bin_counts in its data"),
+        (lambda run: run.log_residuals("c", {"bin_edges": {1}}), TypeError, "JSON has no set"),
+        (
+            lambda run: run.log_residuals("c", {"schema_type": "predictions", "data": {}}),
+            ValueError,
+            "log_residuals was given a predictions: use log_predictions",
+        ),
         (lambda run: run.tag("key", [1]), TypeError, "takes a string or a number, not list"),
     ],
 )
@@ -188,6 +198,98 @@ def test_images(run: Run, tmp_path: Path) -> None:
     ]
     contents = [(tmp_path / record["value"]).read_bytes() for record in records]
     assert contents == [b"png of a figure", b"png of a figure", b"jpg", b"own"]
+
+
+CONFUSION = {
+    "schema_type": "confusion_matrix",
+    "schema_version": "1.0.0",
+    "data": {"class_labels": ["cat", "dog"], "matrix": [[3, 0], [1, 5]]},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "kept"),
+    [
+        ("confusion_matrix", CONFUSION, CONFUSION),
+        ("confusion_matrix", json.dumps(CONFUSION), CONFUSION),
+        ("confusion_matrix", {"class_labels": ("cat", "dog"), "matrix": np.array([[3, 0], [1, 5]])}, CONFUSION),
+        (
+            "accuracy_table",
+            {"schema_version": "1.0.1", "data": {"probability_tables": [[[82, 118, 0, 0]]]}},
+            {
+                "schema_type": "accuracy_table",
+                "schema_version": "1.0.1",
+                "data": {"probability_tables": [[[82, 118, 0, 0]]]},
+            },
+        ),
+        (
+            "residuals",
+            {"bin_edges": np.array([0.5, math.inf]), "bin_counts": [np.int64(3)]},
+            {
+                "schema_type": "residuals",
+                "schema_version": "1.0.0",
+                "data": {"bin_edges": [0.5, "Infinity"], "bin_counts": [3]},
+            },
+        ),
+        (
+            "predictions",
+            {"bin_averages": [0.25, math.nan], "bin_edges": [0.0, 0.5]},
+            {
+                "schema_type": "predictions",
+                "schema_version": "1.0.0",
+                "data": {"bin_averages": [0.25, "NaN"], "bin_edges": [0.0, 0.5]},
+            },
+        ),
+    ],
+)
+def test_charts_of_azure_ml_are_kept_as_json(run: Run, tmp_path: Path, kind: str, given: Any, kept: Any) -> None:
+    getattr(run, f"log_{kind}")("at the end", given)
+    (record,) = metrics(tmp_path)
+    assert record == {
+        "kind": kind, "name": "at the end", "value": "outputs/charts/at_the_end-0-0.json", "step": None, "rank": 0
+    }  # fmt: skip
+    assert json.loads((tmp_path / record["value"]).read_text()) == kept
+    assert os.listdir(tmp_path / "outputs/charts") == ["at_the_end-0-0.json"]
+
+
+def test_numbers_of_numpy(run: Run, tmp_path: Path) -> None:
+    for value in (np.float32(0.5), np.float64(0.5), np.int64(3), np.bool_(True), np.array(0.5), np.array([0.5])):
+        run.log("x", value)
+    run.log_list("y", np.arange(3))
+    assert [record["value"] for record in metrics(tmp_path)] == [0.5, 0.5, 3, True, 0.5, 0.5, [0, 1, 2]]
+
+
+def warnings(tmp_path: Path) -> list[tuple[str, str]]:
+    return [(record["name"], record["value"]) for record in metrics(tmp_path) if record["kind"] == "warning"]
+
+
+def test_limits_never_fail_the_run_and_are_told_once(
+    run: Run, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("footplate_run.run._NAMES", 3)
+    for number in range(5):
+        run.log(f"m{number}", 1.0)
+        run.log(f"m{number}", 2.0, step=1)
+    run.log_table("huge", {"x": ["y" * (17 << 20)]})
+    run.log("huge", "y" * (17 << 20))
+    for _ in range(2):
+        run.log("n" * 2000, 1.0, step=1)
+        run.tag("n" * 2000, "x")
+    assert run.dropped == 6 + 2 + 2
+    assert warnings(tmp_path)[:2] == [
+        ("steps", "'m0' is logged with a step and without: a chart shows one of them"),
+        ("names", "this process logs more than 3 metrics: 'm2' and others are dropped"),
+    ]
+    assert [name for name, _ in warnings(tmp_path)] == ["steps", "names", "size", "name"]
+    assert capsys.readouterr().err.count("footplate: ") == 4
+    names = {record["name"] for record in metrics(tmp_path) if record["kind"] == "tag"}
+    assert names == {"n" * 1024}
+
+
+def test_a_run_that_must_be_in_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FOOTPLATE_JOB", raising=False)
+    with pytest.raises(RuntimeError, match="this process belongs to no job: FOOTPLATE_JOB is not set"):
+        Run.get_context(allow_offline=False)
 
 
 def test_trouble_with_the_disk_is_counted_and_said_once(run: Run, tmp_path: Path, capsys: Any) -> None:
@@ -275,7 +377,7 @@ OFFLINE = """
 from footplate_run import Run
 with Run.get_context() as run:
     run.log("loss", 0.3, step=7)
-    run.log("loss", 0.25)
+    run.log("best", 0.25)
     run.log_list("lr", [1, 2])
     print(run.id, run.experiment, run.inputs["my-data"], Run.get_context() is run)
 """
@@ -292,7 +394,7 @@ def test_outside_a_job(python: str, pyz: Path, tmp_path: Path) -> None:
     )
     assert answer.stdout.decode().splitlines() == [
         "loss = 0.3 (step 7)",
-        "loss = 0.25",
+        "best = 0.25",
         "lr = [1, 2]",
         "offline default /data True",
     ]

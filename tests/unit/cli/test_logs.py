@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from job_factory import make_job, stamp
 
 from footplate.cli.logs import Console, Lines, consoles, from_store, resumed
+from footplate.cli.runs.address import Address
 from footplate.engine.clock import SystemClock
 from footplate.jobs.naming import Replica
 from footplate.kube.client import KubeClient
@@ -93,7 +94,7 @@ async def test_a_console_is_that_of_one_pod(uids: list[str], before: str | None,
 async def test_the_rest_comes_from_the_store(tmp_path: Path) -> None:
     store = open_store(tmp_path.as_uri())
     store.put("logs/1/worker-0.log", b"one\ntwo\nthree\n")
-    assert [b async for b in from_store(tmp_path.as_uri(), "logs/1/worker-0.log", 4)] == [b"two\nthree\n"]
-    assert [b async for b in from_store(tmp_path.as_uri(), "logs/1/worker-0.log", 14)] == []
-    assert [b async for b in from_store(tmp_path.as_uri(), "logs/1/worker-1.log", 0)] == []
+    assert [b async for b in from_store(Address(tmp_path.as_uri()), "logs/1/worker-0.log", 4)] == [b"two\nthree\n"]
+    assert [b async for b in from_store(Address(tmp_path.as_uri()), "logs/1/worker-0.log", 14)] == []
+    assert [b async for b in from_store(Address(tmp_path.as_uri()), "logs/1/worker-1.log", 0)] == []
     assert [b async for b in from_store(None, "logs/1/worker-0.log", 0)] == []

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from footplate.cli.problem import CommandFailed, UsageError
-from footplate_runtime.store import InvalidStore, Store, open_store
+from footplate_runtime.store import InvalidStore, Store, StoreSettings, open_store
 
 if TYPE_CHECKING:
     from footplate.cli.target import Target
 
 ENV_STORE = "FOOTPLATE_STORE"
+_FROM_ENVIRONMENT = StoreSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,7 @@ class Address:
     """A store, or a folder of one; credentials come from the environment."""
 
     uri: str
-    endpoint: str | None = None
-    region: str | None = None
+    settings: StoreSettings = _FROM_ENVIRONMENT
 
     def below(self, folder: str) -> Address:
         """A folder in it: `folder` is relative and ends in a slash."""
@@ -30,7 +30,7 @@ class Address:
     def open(self) -> Store:
         """Contacts nothing. Raises UsageError for what is no address, CommandFailed without the client library."""
         try:
-            return open_store(self.uri, self.endpoint, self.region)
+            return open_store(self.uri, **self.settings._asdict())
         except InvalidStore as error:
             raise UsageError(str(error)) from error
         except ModuleNotFoundError as error:
@@ -51,7 +51,7 @@ class Where:
 
     def address(self, uri: str) -> Address:
         """With the endpoint and region of the command line."""
-        return Address(uri, self.endpoint, self.region)
+        return Address(uri, StoreSettings(self.endpoint, self.region))
 
 
 def chosen_store(option: str | None, asked: bool, env: Mapping[str, str]) -> str | None:

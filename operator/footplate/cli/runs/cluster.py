@@ -19,6 +19,7 @@ from footplate.settings import load
 from footplate_local.home import Home
 from footplate_local.processes import read_state
 from footplate_local.supervisor import APISERVER
+from footplate_runtime.store import StoreSettings
 
 
 async def ask(where: Where, name: str | None) -> Known:
@@ -60,10 +61,15 @@ async def _stores(client: KubeClient, where: Where, jobs: Iterable[Json]) -> lis
     for job in sorted(jobs, key=lambda job: str(job["metadata"].get("creationTimestamp")), reverse=True):
         uri = run_uri(job)
         if uri is not None and store_of(uri) not in found:
-            found[store_of(uri)] = await _with_endpoint(client, job, store_of(uri))
-    named = {"endpoint": where.endpoint, "region": where.region}
-    given = {name: value for name, value in named.items() if value is not None}
-    return [replace(address, **given) for address in found.values()]
+            found[store_of(uri)] = await _with_settings(client, job, store_of(uri))
+    return [_overridden(address, where) for address in found.values()]
+
+
+def _overridden(address: Address, where: Where) -> Address:
+    """With what the command line says of the store."""
+    known = address.settings
+    said = known._replace(endpoint=where.endpoint or known.endpoint, region=where.region or known.region)
+    return replace(address, settings=said)
 
 
 def _own(home: Home | None) -> list[Address]:
@@ -74,15 +80,17 @@ def _own(home: Home | None) -> list[Address]:
         store = load(home.settings).store
     except SettingsError:
         return [Address(home.store.as_uri() + "/")]
-    return [Address(store.uri.rstrip("/") + "/", store.endpoint, store.region)]
+    settings = StoreSettings(store.endpoint, store.region, store.path_style, store.ca_certificate)
+    return [Address(store.uri.rstrip("/") + "/", settings)]
 
 
-async def _with_endpoint(client: KubeClient, job: Mapping[str, Any], uri: str) -> Address:
-    """The job's orders have the store's endpoint and region; who may not read them names these in the environment."""
+async def _with_settings(client: KubeClient, job: Mapping[str, Any], uri: str) -> Address:
+    """The job's orders have the store's endpoint and the like; who may not read them names these in the
+    environment."""
     metadata = job["metadata"]
     try:
         orders = await client.get(CONFIG_MAPS, launch_config_name(metadata["name"]), metadata["namespace"]) or {}
         store = json.loads((orders.get("data") or {}).get(LAUNCH_KEY) or "{}").get("store") or {}
     except (ApiError, ValueError):
         store = {}
-    return Address(uri, store.get("endpoint"), store.get("region"))
+    return Address(uri, StoreSettings.parse(store))

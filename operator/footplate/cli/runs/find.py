@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -72,6 +72,12 @@ def found_at(where: Where, uri: str) -> Found:
         raise UsageError(f"there is no run at {address.uri}")
     *_, namespace, folder = address.uri.rstrip("/").split("/")
     return Found(Run(address.uri, namespace, folder, record or {}), address)
+
+
+def again(found: Found) -> Found:
+    """The same run as its record is now. Raises StoreError."""
+    record = _record(found.open(), RECORD) or found.run.record
+    return replace(found, run=replace(found.run, record=record))
 
 
 def find_known(known: Known, name: str) -> Found:
