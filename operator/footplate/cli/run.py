@@ -103,7 +103,7 @@ async def _summarize(body: Mapping[str, Any], job: Submitted, target: Target, ta
     run, kept, unread = typed.status.run, None, None
     if run is not None:
         try:
-            kept = await asyncio.to_thread(record.read, run.uri, typed.status.attempt, replicas(typed)[0])
+            kept = await asyncio.to_thread(record.read, run.uri, replicas(typed)[0])
         except StoreError as error:
             unread = str(error)
     summary.show(talk, summary.Summary(typed, kept, unread, next_commands(job, target)))

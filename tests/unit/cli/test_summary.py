@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 
 from footplate.api.training_job import TrainingJob
-from footplate.cli.record import Output, Record
+from footplate.cli.record import Record
+from footplate.cli.runs.outputs import Output
 from footplate.cli.summary import Summary, show, spans
 
 URI = "file:///home/ada/.footplate/store/default/digits-1a2b3c4d/"
@@ -42,6 +44,10 @@ COMPLETED = {
     "run": {"uri": URI},
     "metrics": {"loss": {"value": 0.024, "step": 30}},
 }
+
+
+def output(path: str, size: int) -> Output:
+    return Output(path, f"outputs/{path}", size, None, datetime(2026, 1, 1, tzinfo=UTC), None)
 
 
 def shown(summary: Summary) -> str:
@@ -80,7 +86,7 @@ def test_a_job_that_has_not_ended() -> None:
 
 
 def test_the_summary_of_a_completed_job() -> None:
-    record = Record({"loss": [1.6, 0.5, 0.024]}, [Output("model.joblib", 623_300), Output("report.json", 1100)])
+    record = Record({"loss": [1.6, 0.5, 0.024]}, [output("model.joblib", 623_300), output("report.json", 1100)])
     text = shown(Summary(job(COMPLETED), record, None, ["kubectl get tj", "footplate logs digits"]))
     assert text.splitlines() == [
         "",
@@ -98,7 +104,7 @@ def test_the_summary_of_a_completed_job() -> None:
 
 
 def test_many_outputs_are_counted() -> None:
-    record = Record({}, [Output(f"{number:02d}.bin", 1) for number in range(25)])
+    record = Record({}, [output(f"{number:02d}.bin", 1) for number in range(25)])
     text = shown(Summary(job(COMPLETED), record, None, []))
     assert "09.bin" in text
     assert "10.bin" not in text

@@ -14,7 +14,8 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from footplate_runtime.store import Store, list_growing, read_growing
@@ -155,13 +156,13 @@ def scalars(blocks: Iterable[bytes], wanted: Callable[[str], bool], all_ranks: b
     """By name and rank; lines that do not parse are left out, as the agent leaves them out."""
     found: dict[tuple[str, int], Points] = {}
     skipped: set[str] = set()
-    for line in _lines(blocks):
+    for entry in _entries(blocks):
         try:
-            entry = json.loads(line)
             name = entry["name"]
             if entry["kind"] != "scalar" or name in skipped:
                 continue
-            rank = NO_RANK if entry.get("rank", 0) is None else int(entry.get("rank", 0))
+            rank = entry.get("rank", 0)
+            rank = NO_RANK if rank is None else int(rank)
             if rank > 0 and not all_ranks:
                 continue
             points = found.get((name, rank))
@@ -172,37 +173,57 @@ def scalars(blocks: Iterable[bytes], wanted: Callable[[str], bool], all_ranks: b
                 points = found[str(name), rank] = Points()
             step = entry.get("step")
             points.add(math.nan if step is None else float(step), float(entry.get("time") or 0), float(entry["value"]))
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             continue
     return found
 
 
-def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def _entries(blocks: Iterable[bytes]) -> Iterator[Any]:
+    """What the lines hold, parsed many at once: a million lines would be a million calls."""
     rest = b""
     for block in blocks:
-        *lines, rest = (rest + block).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
+        lines, _, rest = (rest + block).rpartition(b"\n")
+        yield from _parsed(lines)
+    yield from _parsed(rest)
+
+
+def _parsed(lines: bytes) -> Iterator[Any]:
+    try:
+        yield from json.loads(b"[" + lines.replace(b"\n", b",") + b"]")
+    except (ValueError, RecursionError):  # not all of them are whole
+        for line in lines.split(b"\n"):
+            try:
+                yield json.loads(line)
+            except (ValueError, RecursionError):
+                continue
 
 
 def thin(xs: Sequence[float], ys: Sequence[float], most: int) -> tuple[list[float], list[float]]:
     """At most about `most` of the points, so that the curve looks the same: of each stretch of x its first, least,
     greatest and last. Points that cannot be drawn are left out; what comes back is sorted by x. Pure."""
-    finite = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(x) and abs(y) <= _HIGHEST]
-    finite.sort(key=lambda point: point[0])
-    if len(finite) > max(4, most):
-        low, high = finite[0][0], finite[-1][0]
-        width = (high - low) / max(1, most // 4) or 1.0
-        kept = []
-        for _, stretch in groupby(finite, key=lambda point: int((point[0] - low) / width)):
-            points = list(stretch)
-            chosen = {0, len(points) - 1}
-            chosen.add(min(range(len(points)), key=lambda i: points[i][1]))
-            chosen.add(max(range(len(points)), key=lambda i: points[i][1]))
-            kept += [points[i] for i in sorted(chosen)]
-        finite = kept
-    return [x for x, _ in finite], [y for _, y in finite]
+
+    def drawable() -> Iterator[tuple[float, float]]:
+        return ((x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(x) and abs(y) <= _HIGHEST)
+
+    if len(xs) <= max(4, most):
+        few = sorted(drawable(), key=itemgetter(0))
+        return [x for x, _ in few], [y for _, y in few]
+    low = min((x for x, _ in drawable()), default=0.0)
+    high = max((x for x, _ in drawable()), default=0.0)
+    width = (high - low) / max(1, most // 4) or 1.0
+    in_order = all(a <= b for a, b in pairwise(xs))
+    points = drawable() if in_order else sorted(drawable(), key=itemgetter(0))
+    kept = [
+        p for _, stretch in groupby(points, key=lambda point: int((point[0] - low) / width)) for p in _ends(stretch)
+    ]
+    return [x for x, _ in kept], [y for _, y in kept]
+
+
+def _ends(stretch: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    points = list(stretch)
+    ys = [y for _, y in points]
+    chosen = {0, len(points) - 1, ys.index(min(ys)), ys.index(max(ys))}
+    return [points[i] for i in sorted(chosen)]
 
 
 def as_json(value: float) -> float | str:

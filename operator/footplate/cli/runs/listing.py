@@ -14,10 +14,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from footplate.cli.problem import COMPLETED, UsageError
+from footplate.cli.problem import COMPLETED, CommandFailed, UsageError
 from footplate.cli.runs.address import Where
 from footplate.cli.runs.find import all_runs
-from footplate.cli.runs.known import known
+from footplate.cli.runs.known import Known, known
 from footplate.cli.runs.run import Run
 from footplate.cli.screen import STYLES
 from footplate.cli.tables import Cell, as_csv, table
@@ -53,15 +53,20 @@ def show(order: Order, out: Console, err: Console) -> int:
         sys.stdout.write(json.dumps([as_json(run, now) for run in chosen], indent=2) + "\n")
     elif order.output == "csv":
         sys.stdout.write(_csv(chosen, now))
+    elif not there.stores:
+        raise CommandFailed(f"no job of {_place(there)} says where runs lie; name the store: --store URI")
     elif not chosen:
         said = f" of the experiment {order.experiment}" if order.experiment else ""
-        place = f" in namespace {there.namespace}" if there.namespace else ""
-        err.print(f"there are no runs{said}{place}", highlight=False, soft_wrap=True)
+        err.print(f"there are no runs{said} in {_place(there)}", highlight=False, soft_wrap=True)
     else:
         out.print(_table(chosen, runs, order, now, there.namespace is None), soft_wrap=True, highlight=False)
         if len(chosen) < len(runs):
             err.print(f"{len(chosen)} of {len(runs)} runs", style="dim", highlight=False)
     return COMPLETED
+
+
+def _place(there: Known) -> str:
+    return f"namespace {there.namespace}" if there.namespace else "any namespace"
 
 
 def ordered(runs: Iterable[Run], sort: str, now: datetime) -> list[Run]:
