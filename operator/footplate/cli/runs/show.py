@@ -84,7 +84,7 @@ def _indented(lines: Iterable[Text]) -> list[Text]:
 def _head(run: Run, now: datetime) -> Iterable[tuple[str, Cell]]:
     yield "run", Text(f"{run.namespace}/{run.folder}", style="bold")
     yield "experiment", run.experiment or ""
-    why = f"  {run.reason}" if run.reason else ""
+    why = f"  {run.reason}" if run.reason not in (None, run.phase) else ""
     yield "phase", Text.assemble((run.phase or "not known: it has no record", STYLES.get(run.phase or "", "bold")), why)
     if run.message:
         yield "", run.message
