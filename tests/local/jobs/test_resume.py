@@ -49,7 +49,7 @@ def test_a_killed_job_goes_on_from_its_checkpoint(local_cluster: LocalCluster, e
     assert left["files"] == 1
     assert "resumed" not in status["attempts"][0]
     attempts = json.loads((run / "run.json").read_text())["attempts"]
-    assert [(a["number"], a.get("resumed", {}).get("files")) for a in attempts] == [(1, None), (2, 1)]
+    assert [(a["number"], (a["resumed"] or {}).get("files")) for a in attempts] == [(1, None), (2, 1)]
     manifest = json.loads((run / "manifest.json").read_text())
     assert (manifest["attempt"], manifest["complete"]) == (2, True)
     assert [entry["path"] for entry in manifest["files"]] == ["outputs/checkpoint.json", "outputs/rank-0.txt"]
