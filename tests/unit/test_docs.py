@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
 from footplate.api.compute_pool import ComputePool
@@ -14,6 +16,7 @@ from footplate.api.dataset import Dataset
 from footplate.api.environment import Environment
 from footplate.api.registered_model import RegisteredModel
 from footplate.api.training_job import TrainingJob
+from footplate.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 KINDS = {k.__name__: k for k in (TrainingJob, Environment, ComputePool, RegisteredModel, Dataset)}
@@ -50,3 +53,26 @@ def unknown(written: Any, understood: Any, path: str = "spec") -> list[str]:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+COMMAND = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?footplate (.*)$|`footplate ([^`\n]+)`", re.MULTILINE)
+
+
+def commands() -> list[Any]:
+    found: dict[str, str] = {}
+    for page in PAGES:
+        for match in COMMAND.finditer(page.read_text()):
+            line = (match[1] or match[2]).split(" #")[0].split(" | ")[0].split(" > ")[0].split(" && ")[0]
+            found.setdefault(line.replace("\\|", "|").rstrip("…. "), page.name)
+    return [pytest.param(line, id=f"{page}: {line}") for line, page in found.items()]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_a_command_in_the_documentation_is_one(line: str) -> None:
+    root = command = typer.main.get_command(app)
+    words = shlex.split(line.replace("run show", "runs show"))
+    while words and words[0].partition("|")[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0).partition("|")[0]]  # type: ignore[attr-defined]
+    assert command is not root, "there is no such command"
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if re.fullmatch(r"-[a-zA-Z]|--[a-z-]+", word)} <= known
