@@ -32,6 +32,7 @@ test-frameworks: $(TEST)  ## run the tests of all frameworks, and build what the
 
 bench-agent: $(TEST)  ## measure the agent's uploads beside rclone, s5cmd, aws and raw sockets (a quarter of an hour)
 	$(BIN)/python benchmarks/agent.py
+	$(BIN)/python benchmarks/agent_watch.py
 
 verify: $(TEST)  ## generated files, ruff, mypy, import rules, clean tree
 	$(BIN)/python -m footplate.api.crd --check

@@ -22,15 +22,15 @@ from footplate_runtime.store import Store, open_store
 PATIENCE = 60.0  # seconds; a bound for what takes far less
 
 
-def eventually(condition: Callable[[], Any], what: str) -> Any:
+def eventually(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
     """Poll until the condition is true and return what it returned."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
         time.sleep(0.02)
-    raise AssertionError(f"waited {PATIENCE:.0f} s in vain for {what}")
+    raise AssertionError(f"waited {patience:.0f} s in vain for {what}")
 
 
 @dataclass
@@ -227,6 +227,11 @@ class AgentProcess:
         finally:
             ended.set()
             watcher.join()
+
+    @staticmethod
+    def pause(seconds: float) -> None:
+        """Let it work for a while."""
+        time.sleep(seconds)
 
     def freeze(self) -> None:
         """SIGSTOP."""

@@ -1,10 +1,11 @@
-"""A TCP proxy that can be shut: a store that becomes unreachable and comes back at the same address."""
+"""A TCP proxy that can be shut and slowed: a store that becomes unreachable and comes back at the same address."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ class Gate:
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self.refused = 0
+        self.delay = 0.0  # seconds for which each piece is held back
         self._left: int | None = None  # bytes that pass before it breaks
         self._opens_again = False
         self.breaks = 0  # of `break_after`
@@ -57,16 +59,25 @@ class Gate:
                 self.refused += 1
                 client.close()
                 continue
-            server = socket.create_connection(self._target)
+            threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        """Forward in both directions until both have ended."""
+        with client, socket.create_connection(self._target) as server:
             with self._lock:
                 self._connections |= {client, server}
-            for one, other in ((client, server), (server, client)):
-                threading.Thread(target=self._forward, args=(one, other), daemon=True).start()
+            back = threading.Thread(target=self._forward, args=(server, client), daemon=True)
+            back.start()
+            self._forward(client, server)
+            back.join()
+            with self._lock:
+                self._connections -= {client, server}
 
     def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
                 self._count(len(data))
+                time.sleep(self.delay)
                 target.sendall(data)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)

@@ -66,7 +66,14 @@ class Agent:
         self._metrics = Metrics(self._tree.root, rank, orders.metrics, restored, around.wall, around.log)
         fenced = FencedStore(store, lambda: self._fence.check())
         self._sync = Sync(
-            fenced, self._tree.root, self._journal, Transfers(), around.monotonic, around.random, around.log
+            fenced,
+            self._tree.root,
+            self._journal,
+            Transfers(),
+            around.monotonic,
+            around.random,
+            around.log,
+            notes_begun=orders.mirror_deletes,
         )
         self._watching = Watching(
             self._tree,

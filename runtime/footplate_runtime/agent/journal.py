@@ -76,6 +76,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.uploaded = Uploads()
+        self.begun: set[str] = set()  # uploads that may have arrived, though nobody has heard so
         self.recorded = 0  # how often uploads were recorded
         self.growths: dict[str, Growth] = {}
         self._load()
@@ -89,12 +90,20 @@ class Journal:
         """Remember whole objects, all with one write."""
         new = dict(uploads)
         self.uploaded.update(new)
+        self.begun.difference_update(new)
         self.recorded += 1
         self._append([_upload_line(key, uploaded) for key, uploaded in new.items()])
 
+    def record_begun(self, keys: Iterable[str]) -> None:
+        """Remember that these uploads begin, all with one write."""
+        new = [key for key in keys if key not in self.uploaded and key not in self.begun]
+        self.begun.update(new)
+        self._append([{"key": key, "begun": True} for key in new])
+
     def forget_upload(self, key: str) -> None:
-        """The object is not in the store after all."""
-        del self.uploaded[key]
+        """The object is not in the store after all, or no more."""
+        self.uploaded.pop(key, None)
+        self.begun.discard(key)
         self._append([{"key": key, "forgotten": True}])
 
     def record_growth(self, key: str, growth: Growth) -> None:
@@ -117,8 +126,12 @@ class Journal:
             self.growths[key] = Growth(entry["inode"], tuple(Part(*part) for part in entry["parts"]))
         elif "forgotten" in entry:
             self.uploaded.pop(key, None)
+            self.begun.discard(key)
+        elif "begun" in entry:
+            self.begun.add(key)
         else:
             self.uploaded[key] = Uploaded(Stamp(*entry["stamp"]), entry["sha256"])
+            self.begun.discard(key)
 
     def _append(self, lines: list[dict[str, Any]]) -> None:
         data = b"".join(map(_line, lines))
@@ -142,6 +155,8 @@ class Journal:
     def _live(self) -> Iterator[dict[str, Any]]:
         for key, uploaded in self.uploaded.items():
             yield _upload_line(key, uploaded)
+        for key in self.begun:
+            yield {"key": key, "begun": True}
         for key, growth in self.growths.items():
             yield _growth_line(key, growth)
 

@@ -32,7 +32,9 @@ class Sync:
         monotonic: Callable[[], float],
         random: Callable[[], float],
         log: Callable[[str], None],
+        notes_begun: bool = False,
     ) -> None:
+        """``notes_begun``: uploads are in the journal from their start, so that none is unknown after a kill."""
         self._store = store
         self._root = root
         self._journal = journal
@@ -40,6 +42,7 @@ class Sync:
         self._monotonic = monotonic
         self._random = random
         self._log = log
+        self._notes_begun = notes_begun
         self._waiting: deque[Item] = deque()
         self._running: set[str] = set()
         self._acknowledged: list[tuple[str, Uploaded]] = []
@@ -135,11 +138,16 @@ class Sync:
     def _fill(self) -> None:
         if self._monotonic() < self._held_until:
             return
-        while self._waiting and self._transfers.outstanding < _MAX_OUTSTANDING:
+        items: list[Item] = []
+        while self._waiting and self._transfers.outstanding + len(items) < _MAX_OUTSTANDING:
             item = self._waiting.popleft()
             if item.key in self._running or self.is_stored(item):
                 continue  # it was offered twice
             self._running.add(item.key)
+            items.append(item)
+        if self._notes_begun:
+            self._journal.record_begun(item.key for item in items)
+        for item in items:
             run = partial(upload_whole, self._store, self._root, item)
             self._transfers.submit(Transfer(run, partial(self._ended, item), buffer_size(item.stamp.size)))
 
@@ -166,7 +174,7 @@ class Sync:
     def _deleted(self, key: str, outcome: object) -> None:
         self._running.discard(key)
         self._removed(outcome)
-        if outcome is None and key in self._journal.uploaded:
+        if outcome is None:
             self._journal.forget_upload(key)
 
     def _removed(self, outcome: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
 
 from footplate_runtime import contract
 from footplate_runtime.agent.ignored import IGNORE_FILE
@@ -134,8 +135,8 @@ class Watching:
     def _missed(self, found: set[str]) -> list[str]:
         """What the journal says is stored and was not found; what only stays behind from now on is not gone."""
         top = self._tree.outputs_folder
-        known = (key for key in self._journal.uploaded if key.startswith(top) and key not in found)
-        return [key for key in known if self._tree.is_gone(key)]
+        known = (key for key in chain(self._journal.uploaded, self._journal.begun) if key not in found)
+        return [key for key in known if key.startswith(top) and self._tree.is_gone(key)]
 
     def _delete(self, keys: Collection[str]) -> None:
         if keys:

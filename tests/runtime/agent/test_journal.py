@@ -25,6 +25,22 @@ def test_what_was_recorded_is_there_again(tmp_path: Path) -> None:
     assert again.growths == {"logs/1/x.log": GROWTH}
 
 
+def test_uploads_that_began_are_known_until_they_are_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.record_begun(["outputs/a", "outputs/b", "outputs/c"])
+    journal.record_uploads([("outputs/a", ONE)])
+    journal.forget_upload("outputs/b")
+    journal.record_begun(["outputs/a"])
+    assert journal.begun == {"outputs/c"}
+    journal.close()
+
+    again = Journal(path)
+    assert (again.begun, again.uploaded) == ({"outputs/c"}, {"outputs/a": ONE})
+    again.close()
+    assert Journal(path).begun == {"outputs/c"}
+
+
 def test_lines_torn_by_a_kill_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
