@@ -148,6 +148,7 @@ def test_metrics(runs: Runs) -> None:
     charts = runs.said("metrics", DONE, "loss", "--compare", UNDER_WAY)
     assert f"a {DONE}  last 0.25, min 0.25, max 2, 3 values" in charts
     assert f"b {UNDER_WAY}  last 1.5" in charts
+    assert "last 0.25, min 0.25, max 2, 3 values" in runs.said("metrics", DONE, "loss", "--follow"), "it has ended"
     missing = runs.footplate("metrics", DONE, "los")
     assert (missing.returncode, missing.stdout) == (2, "")
     assert "digits logged no metric los" in missing.stderr

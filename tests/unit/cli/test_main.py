@@ -43,6 +43,16 @@ def test_help_loads_nothing_it_does_not_need() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_store_is_read_without_the_client_of_a_cluster(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom footplate.cli.main import app\n"
+        f"try:\n    app(['runs', '--store', {tmp_path.as_uri()!r}])\nexcept SystemExit as end:\n    print(end.code)\n"
+        "print([name for name in ('aiohttp', 'kubernetes', 'kopf', 'obstore', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == ["0", "[]"]
+
+
 def test_version() -> None:
     assert call("version").stdout == f"{footplate.__version__}\n"
 

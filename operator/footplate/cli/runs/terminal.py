@@ -5,6 +5,10 @@ Without colour the curves of several runs are drawn as letters instead, one for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+
 from rich.text import Text
 
 from footplate.cli.runs.curves import Chart, Curve
@@ -44,15 +48,18 @@ class Canvas:
         found = []
         for cells, owners in zip(self._cells, self._owner, strict=True):
             line = Text()
-            for cell, owner in zip(cells, owners, strict=True):
-                if owner < 0:
-                    line.append(" ")
-                elif self._dotted:
-                    line.append(chr(_BLANK + cell), COLOURS[owner % len(COLOURS)])
-                else:
-                    line.append(_LETTERS[owner % len(_LETTERS)])
+            for owner, stretch in groupby(zip(owners, cells, strict=True), key=itemgetter(0)):
+                line.append(*self._drawn(owner, [cell for _, cell in stretch]))
             found.append(line)
         return found
+
+    def _drawn(self, owner: int, cells: Sequence[int]) -> tuple[str, str]:
+        """Cells side by side of one curve, or of none, and their colour."""
+        if owner < 0:
+            return " " * len(cells), ""
+        if self._dotted:
+            return "".join(chr(_BLANK + cell) for cell in cells), COLOURS[owner % len(COLOURS)]
+        return _LETTERS[owner % len(_LETTERS)] * len(cells), ""
 
 
 def drawn(chart: Chart, width: int, height: int, colour: bool) -> Text:
