@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import re
@@ -19,16 +20,23 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from footplate_local.pip_log import PipLog
-from footplate_runtime.contract import DEFAULT_TERMINATION_LOG, ENV_BUILD, ENV_TERMINATION_LOG, TERMINATION_LOG_LIMIT
+from footplate_runtime.contract import (
+    DEFAULT_TERMINATION_LOG,
+    ENV_BUILD,
+    ENV_BUILD_LOG,
+    ENV_TERMINATION_LOG,
+    TERMINATION_LOG_LIMIT,
+)
 
 COMPLETE = ".complete"
 LOCK = "lock.txt"
+LOG = "build.log"
 _IMAGE_PREFIX = "footplate.local/"
 _NOT_HERE = ("image", "conda", "dockerfile")
 
@@ -102,6 +110,7 @@ def build(order: Order, environ: Mapping[str, str]) -> dict[str, Any]:
     with _one_at_a_time(order):
         if (order.folder / COMPLETE).exists():
             print(f"{order.name} is built already", flush=True)
+            _tell_again(order.folder / LOG, environ)
         else:
             _make(order, environ)
         return answer(order.folder)
@@ -157,8 +166,17 @@ def _make(order: Order, environ: Mapping[str, str]) -> None:
         requirements = ["--no-build-isolation", *first, *requirements]
     _run([*install, *requirements], activated, "pip could not install the requirements")
     _write_lock(order.folder, [*pip, "freeze", "--all"], environ)
-    (order.folder / COMPLETE).write_text(order.content_hash, encoding="ascii")
     print(f"{order.name} is ready", flush=True)
+    if environ.get(ENV_BUILD_LOG):
+        shutil.copyfile(environ[ENV_BUILD_LOG], order.folder / LOG)
+    (order.folder / COMPLETE).write_text(order.content_hash, encoding="ascii")
+
+
+def _tell_again(log: Path, environ: Mapping[str, str]) -> None:
+    """The log of the build that made the environment stands for that of this one, which had nothing to do."""
+    if environ.get(ENV_BUILD_LOG) and log.exists():
+        with open(environ[ENV_BUILD_LOG], "ab") as file:
+            file.write(log.read_bytes())
 
 
 def _file_of(path: Path, requirements: tuple[str, ...]) -> list[str]:
@@ -240,7 +258,35 @@ def _report(environ: Mapping[str, str], value: dict[str, Any]) -> None:
     Path(environ.get(ENV_TERMINATION_LOG) or DEFAULT_TERMINATION_LOG).write_bytes(content)
 
 
+class _Both(io.TextIOBase):
+    """Writes to two streams."""
+
+    def __init__(self, *streams: TextIO) -> None:
+        self._streams = streams
+
+    def write(self, text: str) -> int:
+        for stream in self._streams:
+            stream.write(text)
+            stream.flush()
+        return len(text)
+
+
+@contextmanager
+def _kept(path: str | None) -> Iterator[None]:
+    """What is printed meanwhile is also in the file."""
+    if not path:
+        yield
+        return
+    with open(path, "a", encoding="utf-8") as file, redirect_stdout(_Both(sys.stdout, file)):
+        yield
+
+
 def main(environ: Mapping[str, str] = os.environ) -> int:
+    with _kept(environ.get(ENV_BUILD_LOG)):
+        return _main(environ)
+
+
+def _main(environ: Mapping[str, str]) -> int:
     try:
         _report(environ, build(read_order(environ), environ))
         return 0

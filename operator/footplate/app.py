@@ -16,7 +16,7 @@ from footplate.engine.queue import WorkQueue
 from footplate.engine.result import Result
 from footplate.engine.sweep import Sweep
 from footplate.engine.workers import work
-from footplate.environments.builders import Builder
+from footplate.environments.builders import Builder, LogKeeper
 from footplate.environments.reconcile import EnvironmentReconciler
 from footplate.jobs.agents import AgentPoller
 from footplate.jobs.context import Context, StoreAddress
@@ -127,7 +127,8 @@ def context_of(settings: Settings) -> Context:
 
 def builder_of(settings: Settings) -> Builder | None:
     builder = settings.builder
-    return Builder(builder.image, builder.command, builder.env) if builder.image else None
+    keeper = LogKeeper(settings.runtime_image, context_of(settings).store)
+    return Builder(builder.image, builder.command, builder.env, keeper) if builder.image else None
 
 
 @contextlib.asynccontextmanager

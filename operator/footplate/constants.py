@@ -25,6 +25,7 @@ CONTAINER_AGENT = "agent"
 CONTAINER_TRAIN = "train"
 CONTAINER_BUILD = "build"
 CONTAINER_RECORD = "record"
+CONTAINER_BUILD_LOG = "build-log"
 
 LAUNCH_KEY = "launch.json"
 LAUNCHER_STOP_SECONDS = 30  # how long a program may take to end after SIGTERM before the launcher kills it

@@ -41,12 +41,15 @@ __all__ = [
     "AGENT_LOG",
     "AGENT_PORT",
     "AGENT_SETTINGS",
+    "BUILD_LOG",
     "CODE",
     "CONSOLE",
     "DEFAULT_ROOT",
     "DEFAULT_TERMINATION_LOG",
     "ENV_ATTEMPT",
     "ENV_BUILD",
+    "ENV_BUILD_LOG",
+    "ENV_BUILD_STORE",
     "ENV_GRACE_SECONDS",
     "ENV_HOSTS",
     "ENV_INDEX",
@@ -100,6 +103,8 @@ ENV_RECORD = "FOOTPLATE_RECORD"  # of the primary's agent and of the recorder: w
 ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of AGENT_PORT
 ENV_STORE_KEYS = "FOOTPLATE_STORE_KEYS"  # of fetch and the agent: where the store's Secret is mounted, a file a key
 STORE_KEYS_MOUNT = "/var/run/footplate/store"  # not below the root, which the program sees
+ENV_BUILD_LOG = "FOOTPLATE_BUILD_LOG"  # of a build pod: the file that the builder writes its log to as well
+ENV_BUILD_STORE = "FOOTPLATE_BUILD_STORE"  # of its sidecar: {"uri": of the log in the store, and the store's settings}
 AGENT_PORT = 9464
 # Environment of the agent's process. One arena: the threads of uploads would fragment memory to three times its use.
 AGENT_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
@@ -107,6 +112,7 @@ MANIFEST = "manifest.json"  # in the store: every output with its size and sha25
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
 AGENT_LOG = "state/agent.log"  # what the agent says, with times
 FETCH_LOG = "state/fetch.log"  # what fetch says
+BUILD_LOG = "logs/environment-build.log"  # in a run: how its environment was built
 REPLICA = "state/replica.json"  # fetch's: place and orders, for who finds the volume when its pod is gone
 TENSORBOARD_METRICS = "state/tensorboard.jsonl"  # the agent's: scalars of the event files, as lines of metrics.jsonl
 STDOUT_METRICS = "state/stdout.jsonl"  # the agent's: what the job's patterns found in the console, likewise

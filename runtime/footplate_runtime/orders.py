@@ -78,6 +78,7 @@ class Orders(NamedTuple):
     replicas: int  # of all roles
     launcher: bool  # false: the user's command runs without it, and nobody leaves a report of its end
     metrics: MetricSources = MetricSources()
+    build_log: str | None = None  # where the log of the build of the job's environment is
 
     def open_store(self, env: Mapping[str, str], uri: str | None = None) -> Store:
         """The run's store, or another with the same settings; ``env`` has the keys. Raises ``InvalidStore``."""
@@ -124,6 +125,7 @@ class Orders(NamedTuple):
             replicas=sum((launch.get("roles") or {"worker": 1}).values()),
             launcher=((launch.get("record") or {}).get("spec") or {}).get("entrypoint", {}).get("launcher", True),
             metrics=_metric_sources(launch.get("metrics") or {}),
+            build_log=launch.get("buildLog"),
         )
 
 

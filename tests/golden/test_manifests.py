@@ -15,7 +15,7 @@ import yaml
 from job_factory import CONTEXT, after, at, ddp, failed_pod, make_job, seen
 
 from footplate.api.environment import Environment
-from footplate.environments.builders import Builder, build_pod
+from footplate.environments.builders import Builder, LogKeeper, build_pod
 from footplate.environments.content_hash import content_hash
 from footplate.frameworks.registry import REGISTRY
 from footplate.jobs.certificate import new_key, with_keys
@@ -72,7 +72,8 @@ def build() -> list[Any]:
             },
         }
     )
-    builder = Builder("footplate/builder:test", ["build"], {"CACHE": "/cache"})
+    keeper = LogKeeper(CONTEXT.runtime_image, CONTEXT.store)
+    builder = Builder("footplate/builder:test", ["build"], {"CACHE": "/cache"}, keeper)
     return [build_pod(environment, content_hash(environment.spec), builder)]
 
 

@@ -244,3 +244,15 @@ def test_a_python_of_the_version_asked_for_is_found_on_the_path(tmp_path: Path) 
     assert find_python(None, {"PATH": path}) == sys.executable
     with pytest.raises(BuildError, match=r"no Python 3\.96"):
         find_python("3.96", {"PATH": path})
+
+
+def test_its_log_is_kept_beside_the_environment(tmp_path: Path, wheels: Path) -> None:
+    log = tmp_path / "build.log"
+    env = environ(tmp_path, wheels, pip=["tiny"]) | {"FOOTPLATE_BUILD_LOG": str(log)}
+    code, _, said = build(env)
+    assert code == 0, said
+    assert log.read_text() == said
+    assert "Successfully installed tiny-1.2" in said
+    log.unlink()
+    assert build(env)[0] == 0
+    assert log.read_text() == "env-0123456789ab is built already\n" + said, "a build that had nothing to do tells it"

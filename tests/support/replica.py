@@ -51,6 +51,7 @@ class Replica:
     role: str = "worker"
     index: int = 0
     grace: float = 60.0
+    build_log: str | None = None
 
     def __post_init__(self) -> None:
         self.root = self.base / f"root-{self.role}-{self.index}-{self.attempt}"
@@ -90,6 +91,7 @@ class Replica:
             "job": {"name": "digits", "namespace": "default", "uid": "1a2b3c4d", "experiment": "default"},
             "store": {"uri": self.run_uri, "endpoint": self.endpoint, "caCertificate": self.ca_certificate},
             "runUri": self.run_uri,
+            "buildLog": self.build_log,
             "source": self.source,
             "inputs": self.inputs,
             "primary": {"role": "worker", "index": 0},

@@ -70,6 +70,8 @@ class EnvironmentVersion(Schema):
     """Where the list of all installed packages with their versions is."""
     python: Annotated[str, Field(max_length=16)] | None = None
     """The Python version in the image."""
+    build_log: Annotated[str, Field(max_length=2048)] | None = None
+    """Where the log of its build is in the store; absent when nothing was built."""
 
 
 class EnvironmentStatus(Schema):
@@ -84,6 +86,8 @@ class EnvironmentStatus(Schema):
     """The number of the newest version that is ready."""
     observed_generation: Count | None = None
     """The generation of the spec that this status is about."""
+    build_log: Annotated[str, Field(max_length=2048)] | None = None
+    """Where the log of the newest build is in the store once it has ended, also of one that failed."""
     conditions: Conditions = ()
     """Ready and Building."""
 

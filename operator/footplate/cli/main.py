@@ -104,6 +104,9 @@ def run(
 def logs(
     name: Annotated[str, typer.Argument(help="A job, <job>-<uid8>, or the URI of a run.", metavar="RUN")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="How its environment was built; RUN may be an Environment, too.")
+    ] = False,
     replica: Annotated[str | None, typer.Option(help="Default: the primary one.", metavar="ROLE-INDEX")] = None,
     attempt: Annotated[int | None, typer.Option(help="Default: the newest one.", min=1, metavar="N")] = None,
     listing: Annotated[bool, typer.Option("--list", help="Show which logs the store has.")] = False,
@@ -127,10 +130,15 @@ def logs(
       footplate logs digits --list
       footplate logs digits --file 1/worker-0/debug.log
       footplate logs digits-33f8a81f --store s3://bucket/prefix
+      footplate logs digits --build
     """
+    place = where(store, endpoint, region, kubeconfig, context, namespace)
+    if build:
+        from footplate.cli import build_log
+
+        raise typer.Exit(build_log.show(build_log.Order(place, name, follow)))
     from footplate.cli import show_logs as command
 
-    place = where(store, endpoint, region, kubeconfig, context, namespace)
     order = command.Order(place, name, replica, attempt, follow, listing, file)
     raise typer.Exit(command.show(order, console(stderr=True)))
 

@@ -10,21 +10,41 @@ from typing import Any
 from footplate.api.environment import Environment
 from footplate.constants import (
     CONTAINER_BUILD,
+    CONTAINER_BUILD_LOG,
     LABEL_CONTENT_HASH,
     LABEL_ENVIRONMENT,
     LABEL_MANAGED_BY,
     MANAGED_BY,
 )
+from footplate.jobs.context import StoreAddress
+from footplate.jobs.pods import RESTRICTED
 from footplate_runtime import contract
+
+LOG_FOLDER = "/footplate/build"
+_LOG_PATH = f"{LOG_FOLDER}/build.log"
+_LOG_MOUNT = {"name": "build", "mountPath": LOG_FOLDER}
+
+
+@dataclass(frozen=True, slots=True)
+class LogKeeper:
+    """Who brings the log of a build to which store."""
+
+    runtime_image: str
+    store: StoreAddress
+
+    def uri(self, content: str) -> str:
+        """Where the log of the build of this content is. No namespace has a name that begins like that."""
+        return f"{self.store.uri.rstrip('/')}/_environments/{content}/build.log"
 
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """Which image builds, and how it is called."""
+    """Which image builds, how it is called, and who keeps its log; None: nobody."""
 
     image: str
     command: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
+    log: LogKeeper | None = None
 
 
 def build_pod_name(content: str) -> str:
@@ -38,7 +58,7 @@ def build_pod(environment: Environment, content: str, builder: Builder) -> dict[
     text = json.dumps(order, sort_keys=True).replace("$", "$$")  # Kubernetes would expand $(NAME) in it
     values = {**builder.env, contract.ENV_BUILD: text}
     metadata = environment.metadata
-    return {
+    pod: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
@@ -71,4 +91,33 @@ def build_pod(environment: Environment, content: str, builder: Builder) -> dict[
                 }
             ],
         },
+    }
+    return _with_log(pod, content, builder.log) if builder.log else pod
+
+
+def _with_log(pod: dict[str, Any], content: str, keeper: LogKeeper) -> dict[str, Any]:
+    """The build with a sidecar that stores its log: the build itself runs others' code and never sees the keys."""
+    told = {**keeper.store.as_json(), "uri": keeper.uri(content)}
+    sidecar: dict[str, Any] = {
+        "name": CONTAINER_BUILD_LOG,
+        "image": keeper.runtime_image,
+        "command": ["env", "--block-signal=TERM", "python3", "-m", "footplate_runtime.build_log"],
+        "restartPolicy": "Always",  # Kubernetes: Sidecar Containers
+        "env": [
+            {"name": contract.ENV_BUILD_LOG, "value": _LOG_PATH},
+            {"name": contract.ENV_BUILD_STORE, "value": json.dumps(told, sort_keys=True).replace("$", "$$")},
+        ],
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+        "securityContext": dict(RESTRICTED),
+        "volumeMounts": [dict(_LOG_MOUNT)],
+    }
+    if keeper.store.secret_name:
+        # Optional: an Environment may lie where no job does, and no log is a reason not to build.
+        sidecar["envFrom"] = [{"secretRef": {"name": keeper.store.secret_name, "optional": True}}]
+    (build,) = pod["spec"]["containers"]
+    build["env"].append({"name": contract.ENV_BUILD_LOG, "value": _LOG_PATH})
+    build["volumeMounts"] = [dict(_LOG_MOUNT)]
+    return {
+        **pod,
+        "spec": {**pod["spec"], "initContainers": [sidecar], "volumes": [{"name": "build", "emptyDir": {}}]},
     }

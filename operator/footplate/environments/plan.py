@@ -36,6 +36,7 @@ class Built:
     image: str
     lock: str | None = None
     python: str | None = None
+    log: str | None = None
 
 
 def plan(
@@ -64,9 +65,12 @@ def plan(
     pod = next((p for p in pods if p.key.name == name), None)
     if pod is None:
         status = _not_ready(environment, "Building", f"building the image in pod {name}", now, building=True)
+        status = status.model_copy(update={"build_log": _log_of(builder, content)})
         return Plan(status, create=[build_pod(environment, content, builder)], delete=outdated)
     if pod.phase == "Succeeded" and pod.result.get("image"):
-        done = Built(str(pod.result["image"]), pod.result.get("lock"), pod.result.get("python"))
+        done = Built(
+            str(pod.result["image"]), pod.result.get("lock"), pod.result.get("python"), _log_of(builder, content)
+        )
         return Plan(_new_version(environment, content, done, now), delete=outdated)
     if pod.deleting or pod.disrupted:
         status = _not_ready(environment, "Building", f"pod {name} was stopped; it starts again", now, building=True)
@@ -123,5 +127,11 @@ def _new_version(environment: Environment, content: str, built: Built, now: date
         built_time=now,
         lock=built.lock,
         python=built.python,
+        build_log=built.log,
     )
-    return _ready(environment, now).model_copy(update={"versions": (*versions, version), "latest_version": number})
+    update = {"versions": (*versions, version), "latest_version": number, "build_log": built.log}
+    return _ready(environment, now).model_copy(update=update)
+
+
+def _log_of(builder: Builder, content: str) -> str | None:
+    return builder.log.uri(content) if builder.log else None

@@ -55,7 +55,7 @@ class EnvironmentReconciler:
     def _built(self) -> Mapping[str, Built]:
         """Every image that any Environment has, by content hash."""
         return {
-            version.content_hash: Built(version.image, version.lock, version.python)
+            version.content_hash: Built(version.image, version.lock, version.python, version.build_log)
             for view in self._environments.values()
             for version in view.environment.status.versions
             if version.image

@@ -31,7 +31,9 @@ def resolve(ref: EnvironmentRef, namespace: str, curated: str, lookup: Lookup) -
         wanted = versions[-1] if versions and current and _is_ready(environment) else None
         missing = f"Environment {ref.name} is being built"
     if wanted is not None and wanted.image is not None:
-        return EnvironmentImage(ref.name, wanted.number, wanted.image, environment.spec.variables)
+        return EnvironmentImage(
+            ref.name, wanted.number, wanted.image, environment.spec.variables, build_log=wanted.build_log
+        )
     return _not_yet(ref.name, environment, missing)
 
 

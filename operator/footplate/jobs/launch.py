@@ -73,6 +73,7 @@ def launch_orders(
         },
         "store": store_of(job, context).as_json(),
         "runUri": run_uri(job, context),
+        "buildLog": image.build_log,
         "source": spec.source.model_dump(mode="json", by_alias=True, exclude_none=True) if spec.source else None,
         "inputs": [i.model_dump(mode="json", by_alias=True, exclude_none=True) for i in spec.inputs],
         "program": program(job),

@@ -148,6 +148,7 @@ class EnvironmentImage:
     variables: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""  # while image is None: EnvironmentNotFound, EnvironmentBuilding, EnvironmentBuildFailed
     message: str = ""
+    build_log: str | None = None  # where the log of its build is in the store
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from footplate_runtime import contract
+from footplate_runtime.fetch.build_log import copy_build_log
 from footplate_runtime.fetch.download import Downloads
 from footplate_runtime.fetch.inputs import fetch_input
 from footplate_runtime.fetch.pin import RunRevision
@@ -56,6 +57,8 @@ def fetch(place: Place, orders: Orders, env: Mapping[str, str], retry: Retry) ->
             _clear(target)
             draft.replace(target)
         resumed = _resume(place, orders, Path(drafts), downloads, progress) if place.resume else None
+    if orders.build_log and place.replica == orders.primary:
+        copy_build_log(orders, orders.build_log, env, retry.log)
     report = success(revision, fetched, resumed)
     write_atomically(root / contract.FETCH_REPORT, compact_json(report))
     return report

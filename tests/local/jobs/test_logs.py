@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from local_cluster import LocalCluster
+import pytest
+from local_cluster import CORE, ENVIRONMENTS, JOBS, LocalCluster
 
 TOKEN, KEY = "wandb-0123456789abcdef", "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n-----END KEY-----\n"
 LEAKS = """
@@ -82,3 +86,70 @@ def test_a_job_that_runs_out_of_memory_keeps_its_last_words(local_cluster: Local
     assert json.loads((run / "manifest.json").read_text())["complete"] is True
     assert "ran out of memory" in local_cluster.kubectl("describe", "tj", name).stdout
     assert local_cluster.footplate("logs", name).stdout == log
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    """A folder with the package ``tiny`` 1.2."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "tiny-1.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "WORD = 'tiny'\n")
+        wheel.writestr("tiny-1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.2\n")
+        wheel.writestr("tiny-1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("tiny-1.2.dist-info/RECORD", "tiny.py,,\n")
+    return folder
+
+
+def environment(name: str, *pip: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "footplate.dev/v1alpha1",
+        "kind": "Environment",
+        "metadata": {"name": name},
+        "spec": {"pip": list(pip)},
+    }
+
+
+def test_how_its_environment_was_built_is_beside_its_logs(local_cluster: LocalCluster, wheels: Path) -> None:
+    name = local_cluster.name("built")
+    local_cluster.apply(environment(name, f"--no-index --find-links {wheels}", "tiny"))
+    local_cluster.start("import tiny\nprint(tiny.WORD)", name, image=None, environment={"name": name})
+    local_cluster.phase(name, "Completed", seconds=120)
+    log = (local_cluster.run_dir(name) / "logs/environment-build.log").read_text()
+    assert "Successfully installed tiny-1.2" in log
+    local_cluster.wait("the build's pod is deleted", lambda: not builds(local_cluster, name))
+    shown = local_cluster.footplate("logs", "--build", name)
+    assert (shown.returncode, shown.stdout) == (0, log), shown.stderr
+    local_cluster.delete(name)
+    local_cluster.wait("the job is gone", lambda: local_cluster.request("GET", f"{JOBS}/{name}") is None)
+    of_environment = local_cluster.footplate("logs", "--build", name)
+    assert (of_environment.returncode, of_environment.stdout) == (0, log), of_environment.stderr
+    local_cluster.request("DELETE", f"{ENVIRONMENTS}/{name}")
+    of_run = local_cluster.footplate("logs", "--build", name)
+    assert (of_run.returncode, of_run.stdout) == (0, log), of_run.stderr
+
+
+def test_the_log_of_a_build_that_failed(local_cluster: LocalCluster, wheels: Path) -> None:
+    name = local_cluster.name("failing")
+    local_cluster.apply(environment(name, f"--no-index --find-links {wheels}", "nothing-of-this-name"))
+    local_cluster.start("", name, image=None, environment={"name": name})
+    status = local_cluster.phase(name, "Failed", seconds=120)
+    assert status["reason"] == "EnvironmentBuildFailed"
+    shown = local_cluster.footplate("logs", "--build", name)
+    assert shown.returncode == 0, shown.stderr
+    assert "No matching distribution found for nothing-of-this-name" in shown.stdout
+    stored = local_cluster.request("GET", f"{ENVIRONMENTS}/{name}")["status"]["buildLog"]
+    assert Path(unquote(urlsplit(stored).path)).read_text() == shown.stdout
+
+
+def test_an_image_that_nobody_built_has_no_build_log(local_cluster: LocalCluster) -> None:
+    name = local_cluster.start("print(1)")
+    local_cluster.phase(name, "Completed")
+    shown = local_cluster.footplate("logs", "--build", name)
+    assert shown.returncode == 2
+    assert shown.stderr == f"error: {name} names an image of its own, which nobody had to build\n"
+    assert local_cluster.footplate("logs", "--build", "nobody").returncode == 2
+
+
+def builds(cluster: LocalCluster, name: str) -> list[dict[str, Any]]:
+    return list(cluster.request("GET", f"{CORE}/pods?labelSelector=footplate.dev/environment%3D{name}")["items"])

@@ -9,10 +9,11 @@ import pytest
 
 from footplate.api.conditions import get_condition
 from footplate.api.environment import Environment
-from footplate.environments.builders import Builder, build_pod_name
+from footplate.environments.builders import Builder, LogKeeper, build_pod_name
 from footplate.environments.content_hash import content_hash
 from footplate.environments.observe import BuildPodView, build_pod_view
 from footplate.environments.plan import Built, Plan, plan
+from footplate.jobs.context import StoreAddress
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BUILDER = Builder("footplate/runtime", ["build"])
@@ -179,3 +180,20 @@ def test_a_build_evicted_under_pressure_has_failed() -> None:
         "False",
         "BuildFailed",
     )
+
+
+def test_where_the_log_of_a_build_is() -> None:
+    keeper = LogKeeper("runtime", StoreAddress("s3://runs"))
+    builder = Builder("footplate/runtime", ["build"], log=keeper)
+    environment = make()
+    uri = keeper.uri(content_hash(environment.spec))
+    building = after(environment, go(environment, builder=builder))
+    assert (building.status.build_log, building.status.versions) == (uri, ())
+    failed = after(building, go(building, pod(building, "Failed", '{"error": {"message": "no"}}'), builder=builder))
+    assert failed.status.build_log == uri, "also of one that failed"
+    done = after(building, go(building, pod(building, "Succeeded", '{"image": "env@1"}'), builder=builder))
+    assert (done.status.build_log, done.status.versions[-1].build_log) == (uri, uri)
+    other = go(make(), built={content_hash(environment.spec): Built("env@1", log=uri)}, builder=builder)
+    assert other.status.versions[-1].build_log == uri, "who shares the image shares the log"
+    ready_made = go(make(image="python:3.11"), builder=builder)
+    assert (ready_made.status.build_log, ready_made.status.versions[-1].build_log) == (None, None)

@@ -17,7 +17,9 @@ def make(ready: str = "True", reason: str = "ImageReady", generation: int = 1, *
         "message": "no such package",
         "lastTransitionTime": "2026-11-21T12:00:00Z",
     }
-    versions = [{"number": n, "contentHash": f"{n}" * 64, "image": f"env@{n}"} for n in (1, 2)]
+    versions = [
+        {"number": n, "contentHash": f"{n}" * 64, "image": f"env@{n}", "buildLog": f"s3://runs/{n}.log"} for n in (1, 2)
+    ]
     return Environment.model_validate(
         {
             "metadata": {"name": "torch", "namespace": "default", "generation": generation},
@@ -38,7 +40,7 @@ def test_the_latest_version_is_the_default() -> None:
 
 
 def test_a_version_can_be_named() -> None:
-    assert go(make(), 1).image == "env@1"
+    assert (go(make(), 1).image, go(make(), 1).build_log) == ("env@1", "s3://runs/1.log")
     missing = go(make(), 7)
     assert missing.image is None
     assert missing.reason == "EnvironmentBuilding"
