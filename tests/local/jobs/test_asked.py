@@ -131,12 +131,14 @@ def test_suspended_from_the_start_then_canceled(local_cluster: LocalCluster) -> 
     local_cluster.phase(name, "Canceled")
 
 
-def test_deleted_and_made_again_at_once(local_cluster: LocalCluster) -> None:
-    """The first job's pod still saves its outputs while the second one wants a pod of the same name."""
+def test_deleted_and_made_again(local_cluster: LocalCluster) -> None:
+    """`kubectl delete` returns when the first one's outputs and record are saved; then its names are free."""
     name = local_cluster.start(POLITE)
     running(local_cluster, name)
     first = local_cluster.run_dir(name)
-    local_cluster.delete(name)
+    gone = local_cluster.kubectl("delete", "tj", name, "--timeout=30s")
+    assert gone.returncode == 0, gone.stderr
+    assert json.loads((first / "run.json").read_text())["reason"] == "Deleted"
     local_cluster.start("print('second')", name)
     local_cluster.phase(name, "Completed")
     second = local_cluster.run_dir(name)
