@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 # docs/metrics.md, "Limits", tells them.
 _NAMES = 10000  # of one process; a script with more is naming its metrics wrongly
 _LINE = 16 << 20  # bytes; the agent reads no longer ones
-# torchrun and most others; Open MPI; PMIx; PMI of MPICH and Intel MPI.
-_RANK_VARIABLES = ("RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
+# Open MPI; PMIx; PMI of MPICH and Intel MPI. They are there when the process starts; RANK, which goes before them, is set
+# by some programs themselves for the processes that they fork.
+_MPI_RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
 
 
 class Inputs(dict):  # type: ignore[type-arg]
@@ -304,8 +305,13 @@ def _show(line: str) -> None:
 
 
 def _rank() -> str:
-    for name in _RANK_VARIABLES:
-        rank = os.environ.get(name, "")
-        if rank.isdigit():
-            return rank
-    return "0"
+    rank = os.environ.get("RANK", "")
+    return rank if rank.isdigit() else _MPI_RANK
+
+
+def _mpi_rank() -> str:
+    ranks = [os.environ.get(name, "") for name in _MPI_RANKS]
+    return next((rank for rank in ranks if rank.isdigit()), "0")
+
+
+_MPI_RANK = _mpi_rank()

@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 from footplate_runtime import contract
 from footplate_runtime.agent.calls import Calls
 from footplate_runtime.agent.clock import rfc3339
+from footplate_runtime.agent.counted_store import CountedStore
 from footplate_runtime.agent.fence import Fence, Superseded
 from footplate_runtime.agent.fenced_store import FencedStore
 from footplate_runtime.agent.journal import Journal, Uploaded
 from footplate_runtime.agent.manifest import OutputFile, digest, manifest_json, not_stored
 from footplate_runtime.agent.metrics import Metrics
+from footplate_runtime.agent.prometheus import usage
 from footplate_runtime.agent.recording import Recording
 from footplate_runtime.agent.report import Phase, Result, Status
 from footplate_runtime.agent.scan import open_beneath
@@ -56,6 +58,7 @@ class Agent:
     def __init__(
         self, place: Place, orders: Orders, store: Store, around: Surroundings, journal: str = contract.JOURNAL
     ) -> None:
+        self._counted = store = CountedStore(store)
         self._place, self._orders, self._store, self._around = place, orders, store, around
         self._primary = place.replica == orders.primary
         self._tree = Tree(place, orders, around.log)
@@ -184,6 +187,10 @@ class Agent:
             metrics_left_out=self._metrics.left_out,
             bad_lines=self._metrics.bad,
             polling=self._watching.polling,
+            metrics_warnings=self._metrics.warnings,
+            unsent_bytes=self._watching.unsent_bytes,
+            counts=self._counted.counts(),
+            usage=usage(),
         )
 
     # When it has ended.

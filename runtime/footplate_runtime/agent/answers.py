@@ -7,6 +7,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 
+from footplate_runtime.agent.prometheus import exposition
 from footplate_runtime.agent.report import Status
 
 
@@ -31,7 +32,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "/status":
                 self._answer(200, "application/json", self.server.status().to_json())
             case "/metrics":
-                self._answer(200, "text/plain; version=0.0.4", self.server.status().to_prometheus())
+                self._answer(200, "text/plain; version=0.0.4", exposition(self.server.status()))
             case "/healthz":
                 self._answer(200, "text/plain", b"ok\n")
             case _:

@@ -1,9 +1,11 @@
-"""What the agent says about itself: ``/status``, ``/metrics`` and the termination message. Pure."""
+"""What the agent says about itself: ``/status`` and the termination message. Pure."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+from footplate_runtime.agent.counted_store import Counts
+from footplate_runtime.agent.prometheus import Usage
 from footplate_runtime.contract import TERMINATION_LOG_LIMIT
 from footplate_runtime.files import compact_json, cut
 
@@ -31,6 +33,10 @@ class Status(NamedTuple):
     metrics_left_out: int = 0
     bad_lines: int = 0
     polling: str | None = None
+    metrics_warnings: int = 0
+    unsent_bytes: int = 0
+    counts: Counts = Counts({}, {}, 0)
+    usage: Usage = Usage(0, 0.0)
 
     def to_json(self) -> bytes:
         """The body of ``/status``."""
@@ -47,28 +53,6 @@ class Status(NamedTuple):
                 "metrics": self.metrics,
             }
         )
-
-    def to_prometheus(self) -> bytes:
-        """The body of ``/metrics`` in Prometheus' text format."""
-        lines = []
-        for name, kind, text, value in (
-            ("pending_files", "gauge", "Output files that are not in the store yet", self.pending_files),
-            ("pending_bytes", "gauge", "Bytes of them", self.pending_bytes),
-            (
-                "oldest_pending_seconds",
-                "gauge",
-                "Age of the oldest of them: what a lost node would lose",
-                self.oldest_pending,
-            ),
-            ("uploaded_files", "gauge", "Output files in the store", self.uploaded_files),
-            ("uploaded_bytes", "gauge", "Bytes of them", self.uploaded_bytes),
-            ("errors_total", "counter", "Transfers that failed and were tried again", self.errors),
-            ("metrics_left_out_total", "counter", "Values of metrics beyond the 32 names", self.metrics_left_out),
-            ("metrics_bad_lines_total", "counter", "Lines of metrics.jsonl that do not parse", self.bad_lines),
-        ):
-            metric = f"footplate_agent_{name}"
-            lines += [f"# HELP {metric} {text}.", f"# TYPE {metric} {kind}", f"{metric} {value}"]
-        return ("\n".join(lines) + "\n").encode()
 
 
 class Result(NamedTuple):

@@ -67,6 +67,11 @@ class Sync:
         """Whether the segments of this growing file have all that it holds."""
         return next_step(self._journal.growths.get(item.key), item.stamp) is None
 
+    def unsent(self, item: Item) -> int:
+        """Bytes of this growing file that are in no segment yet."""
+        growth = self._journal.growths.get(item.key)
+        return item.stamp.size - (growth.sent if growth and growth.inode == item.stamp.inode else 0)
+
     def is_refused(self, item: Item) -> bool:
         """Whether trying again is useless until the file changes."""
         known = self.refused.get(item.key)

@@ -44,6 +44,7 @@ class Watching:
         self._mirror = Mirror() if mirror_deletes else None
         self._scans, self._log_scans = Pace(), Pace()
         self._outputs_lost = self._logs_changed = True
+        self.unsent_bytes = 0  # of all files that grow
         self._logs: list[Item] = []  # those with something to send
         self._newest_log_ns = 0
         self.outputs = Lookout(tree, journal, sync.is_stored, see, sync.settle)
@@ -153,6 +154,7 @@ class Watching:
         written = (item.stamp.mtime_ns for item in growing if not self._tree.is_derived(item))
         self._newest_log_ns = max([self._newest_log_ns, *written])
         self._see(growing)
+        self.unsent_bytes = sum(self._sync.unsent(item) for item in growing)
         self._logs = [item for item in self._logs if not self._sync.is_sent(item)]
         return growing
 

@@ -11,6 +11,7 @@ from footplate_runtime.store.errors import (
     InvalidStore,
     NotFound,
     StoreError,
+    StoreThrottled,
     StoreUnavailable,
 )
 from footplate_runtime.store.growing import Segment, find_segments, list_growing, read_growing, segments
@@ -29,6 +30,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreSettings",
+    "StoreThrottled",
     "StoreUnavailable",
     "find_segments",
     "key_of_path",

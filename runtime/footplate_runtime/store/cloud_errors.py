@@ -11,6 +11,7 @@ from footplate_runtime.store.errors import (
     InvalidStore,
     NotFound,
     StoreError,
+    StoreThrottled,
     StoreUnavailable,
 )
 
@@ -19,7 +20,7 @@ from footplate_runtime.store.errors import (
 _MEANINGS: tuple[tuple[str, type[StoreError], str], ...] = (
     (
         r"SlowDown\w*|ServerBusy|TooManyRequests|Throttl\w*|RequestLimitExceeded|status 429|status 503",
-        StoreUnavailable,
+        StoreThrottled,
         "{name} cannot be reached: the store is overloaded ({code}) and asks for fewer requests.",
     ),
     (

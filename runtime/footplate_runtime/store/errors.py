@@ -11,6 +11,10 @@ class StoreUnavailable(StoreError):
     """The store did not answer, is overloaded, or is full: trying again later may help."""
 
 
+class StoreThrottled(StoreUnavailable):
+    """The store asks for fewer requests."""
+
+
 class AccessDenied(StoreError):
     """The store refused the credentials, or there were none."""
 
