@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 # docs/metrics.md, "Limits", tells them.
 _NAMES = 10000  # of one process; a script with more is naming its metrics wrongly
 _LINE = 16 << 20  # bytes; the agent reads no longer ones
-# Open MPI; PMIx; PMI of MPICH and Intel MPI. They are there when the process starts; RANK, which goes before them, is set
-# by some programs themselves for the processes that they fork.
+# Open MPI; PMIx; PMI of MPICH and Intel MPI. They are there when the process starts; RANK, which goes before them, some
+# programs set themselves for the processes that they fork.
 _MPI_RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
 
 
