@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from footplate.cli.problem import CommandFailed, UsageError
 from footplate.cli.runs.address import Address, Where
 from footplate.cli.runs.known import Json, Known, known, run_uri, store_of
 from footplate.cli.runs.run import Run, is_uid, job_name
-from footplate_runtime.store import NotFound, Store
+from footplate_runtime.store import NotFound, Store, StoreError
+
+T = TypeVar("T")
 
 _READERS = 32  # small objects at once: the time of a request is nearly all waiting
 _OLD = datetime.min.replace(tzinfo=UTC)
@@ -44,13 +47,25 @@ class Found:
         return self.address.open()
 
 
-def all_runs(known: Known) -> list[Run]:
-    """Every run of the stores, and the jobs of the cluster that have none yet. Raises StoreError."""
-    places = [place for store in known.stores for place in _places(store, known.namespace, _is_run)]
-    jobs = {uri.rstrip("/"): job for job in known.jobs if (uri := run_uri(job)) is not None}
-    found = _read(places, jobs)
+class Listing(NamedTuple):
+    """Runs, and sentences about the stores that could not be read."""
+
+    runs: list[Run]
+    notes: list[str]
+
+
+def all_runs(known: Known) -> Listing:
+    """Every run of the stores, and the jobs of the cluster that have none yet.
+
+    One store that cannot be read hides no other. Raises StoreError when none can.
+    """
+    jobs = _by_uri(known.jobs)
+    found, errors = _each(known.stores, lambda store: _read([*_places(store, known.namespace, _is_run)], jobs))
+    if errors and not known.jobs and not found:
+        raise errors[0]
     stored = {run.uri.rstrip("/") for run in found}
-    return found + [_unstored(job) for job in known.jobs if (run_uri(job) or "").rstrip("/") not in stored]
+    unstored = [_unstored(job) for job in known.jobs if (run_uri(job) or "").rstrip("/") not in stored]
+    return Listing(found + unstored, [str(error) for error in errors])
 
 
 def find_run(where: Where, name: str) -> Found:
@@ -86,12 +101,15 @@ def find_known(known: Known, name: str) -> Found:
     job = next((job for job in known.jobs if job["metadata"]["name"] == name), None)
     if job is not None:
         return _of_job(job, known)
-    places = [p for store in known.stores for p in _places(store, known.namespace, lambda folder: folder == name)]
-    if not places:
-        places = [p for store in known.stores for p in _places(store, known.namespace, lambda f: job_name(f) == name)]
-    jobs = {uri.rstrip("/"): job for job in known.jobs if (uri := run_uri(job)) is not None}
-    if not places:
-        raise _nothing(known, name)
+    matches: Sequence[Callable[[str], bool]] = (lambda folder: folder == name, lambda folder: job_name(folder) == name)
+    for match in matches:
+        places, errors = _each(known.stores, partial(_matching, known.namespace, match))
+        if places:
+            break
+    else:
+        raise errors[0] if errors else _nothing(known, name)
+    notes += [str(error) for error in errors]
+    jobs = _by_uri(known.jobs)
     newest, *others = sorted(_read(places, jobs), key=lambda run: run.start or run.created or _OLD, reverse=True)
     address = next(p.address for p in places if p.address.uri == newest.uri)
     if others:
@@ -116,6 +134,26 @@ def _places(store: Address, namespace: str | None, wanted: Callable[[str], bool]
     opened = store.open()
     for name in [namespace] if namespace is not None else opened.folders():
         yield from (Place(store, name, folder) for folder in opened.folders(f"{name}/") if wanted(folder))
+
+
+def _matching(namespace: str | None, match: Callable[[str], bool], store: Address) -> list[Place]:
+    return list(_places(store, namespace, match))
+
+
+def _each(stores: Iterable[Address], action: Callable[[Address], list[T]]) -> tuple[list[T], list[StoreError]]:
+    """What the action found in all stores, and why it failed in others."""
+    found: list[T] = []
+    errors: list[StoreError] = []
+    for store in stores:
+        try:
+            found += action(store)
+        except StoreError as error:
+            errors.append(error)
+    return found, errors
+
+
+def _by_uri(jobs: Iterable[Json]) -> dict[str, Json]:
+    return {uri.rstrip("/"): job for job in jobs if (uri := run_uri(job)) is not None}
 
 
 def _is_run(folder: str) -> bool:

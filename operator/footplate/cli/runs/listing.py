@@ -47,7 +47,10 @@ def show(order: Order, out: Console, err: Console) -> int:
     if there.note:
         err.print(there.note, style="yellow", highlight=False, soft_wrap=True)
     now = datetime.now(UTC)
-    runs = [run for run in all_runs(there) if order.experiment in (None, run.experiment)]
+    found = all_runs(there)
+    for note in found.notes:
+        err.print(note, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    runs = [run for run in found.runs if order.experiment in (None, run.experiment)]
     chosen = ordered(runs, order.sort, now)[: order.limit]
     if order.output == "json":
         sys.stdout.write(json.dumps([as_json(run, now) for run in chosen], indent=2) + "\n")

@@ -79,8 +79,11 @@ def show(order: Order, out: Console, err: Console) -> int:
 def _find(order: Order) -> tuple[dict[str, Found], list[str]]:
     """The runs by their labels (names, or folders where two have one name), and what is to be told of them."""
     names = [order.run, *order.compare]
-    with ThreadPoolExecutor(len(names)) as finders:
-        found = list(finders.map(partial(find_run, order.where), names))
+    try:
+        with ThreadPoolExecutor(len(names)) as finders:
+            found = list(finders.map(partial(find_run, order.where), names))
+    except UsageError as error:
+        raise UsageError(f"{error} (the first name is that of a run: footplate metrics RUN METRIC)") from error
     twice = len({each.run.name for each in found}) < len({each.run.uri for each in found})
     labeled = {each.run.folder if twice else each.run.name: each for each in found}
     return labeled, list(dict.fromkeys(note for each in found for note in each.notes))

@@ -10,7 +10,7 @@ from footplate.cli.runs.address import Address, Where, chosen_store
 from footplate.cli.runs.find import all_runs, find_known, find_run
 from footplate.cli.runs.known import Json, Known, known, store_of
 from footplate.cli.target import choose
-from footplate_runtime.store import open_store
+from footplate_runtime.store import AccessDenied, Store, open_store
 
 ENV = {"HOME": "/home/ada"}
 
@@ -39,7 +39,7 @@ def job(uri: str | None, name: str = "digits", phase: str = "Running") -> Json:
 
 
 def test_all_runs_of_a_store(uri: str) -> None:
-    found = {(run.namespace, run.folder): run.phase for run in all_runs(known(where(uri)))}
+    found = {(run.namespace, run.folder): run.phase for run in all_runs(known(where(uri))).runs}
     assert found == {
         ("default", "digits-aaaaaaaa"): "Completed",
         ("default", "digits-bbbbbbbb"): "Completed",
@@ -47,7 +47,7 @@ def test_all_runs_of_a_store(uri: str) -> None:
         ("default", "early-eeeeeeee"): None,
         ("research", "other-dddddddd"): "Completed",
     }
-    assert [run.folder for run in all_runs(known(where(uri, "research")))] == ["other-dddddddd"]
+    assert [run.folder for run in all_runs(known(where(uri, "research"))).runs] == ["other-dddddddd"]
 
 
 def test_a_name_is_the_newest_run_of_it(uri: str) -> None:
@@ -85,7 +85,7 @@ def test_a_job_of_the_cluster_goes_before_what_the_store_says(uri: str) -> None:
     there = Known("default", [Address(uri)], [job(f"{uri}default/digits-bbbbbbbb/")])
     found = find_known(there, "digits")
     assert (found.run.phase, found.run.folder, found.notes) == ("Running", "digits-bbbbbbbb", ())
-    listed = {run.folder: run.phase for run in all_runs(there)}
+    listed = {run.folder: run.phase for run in all_runs(there).runs}
     assert listed["digits-bbbbbbbb"] == "Running"
     assert listed["digits-aaaaaaaa"] == "Completed"
 
@@ -94,8 +94,32 @@ def test_a_job_that_has_nothing_in_the_store_yet(uri: str) -> None:
     there = Known("default", [Address(uri)], [job(None, "fresh", "Queued")])
     with pytest.raises(CommandFailed, match=r"fresh has nothing in the store yet \(Queued: waiting\)"):
         find_known(there, "fresh")
-    fresh = next(run for run in all_runs(there) if run.name == "fresh")
+    fresh = next(run for run in all_runs(there).runs if run.name == "fresh")
     assert (fresh.phase, fresh.uri, fresh.experiment) == ("Queued", "", "deep")
+
+
+def test_a_store_that_cannot_be_read_hides_no_other(uri: str) -> None:
+    broken = Refusing("s3://broken/")
+    lost = job("s3://broken/default/lost-bbbbbbbb/", "lost")
+    listing = all_runs(Known("default", [broken, Address(uri)], [lost]))
+    assert {run.name: run.phase for run in listing.runs} == {
+        "digits": "Completed",
+        "early": None,
+        "lost": "Running",
+    }
+    assert listing.notes == ["no rights."]
+    found = find_known(Known("default", [broken, Address(uri)]), "early")
+    assert (found.run.name, found.notes) == ("early", ["no rights."])
+    for action in (all_runs, lambda there: find_known(there, "digits")):
+        with pytest.raises(AccessDenied, match="no rights"):
+            action(Known("default", [broken]))
+
+
+class Refusing(Address):
+    """A store whose keys are wrong."""
+
+    def open(self) -> Store:
+        raise AccessDenied("no rights.")
 
 
 def test_nobody_says_where_runs_lie() -> None:
@@ -136,4 +160,4 @@ def test_an_embedded_cluster_that_is_stopped_still_has_its_store(tmp_path: Path)
     there = known(Where(choose(None, None, home), None))
     assert there.note is not None
     assert "not running" in there.note
-    assert [run.folder for run in all_runs(there)] == ["digits-aaaaaaaa"]
+    assert [run.folder for run in all_runs(there).runs] == ["digits-aaaaaaaa"]
