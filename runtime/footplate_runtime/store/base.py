@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 BLOCK = 1 << 20  # bytes read and yielded at once; more than a part would defeat the back-pressure of uploads
+MAX_PARTS = 10_000  # Amazon S3: Multipart upload limits; Google has the same
+MAX_STREAM_BYTES = MAX_PARTS * (40 << 20)  # beyond, two parts would not fit into the agent's memory
 SINGLE_PUT_BYTES = 16 << 20  # up to here a stream goes up as one request from memory; beyond, in parts
 
 
@@ -117,7 +119,7 @@ def buffer_size(size: int) -> int:
 def part_plan(size: int) -> tuple[int, int]:
     """Bytes of a part, and how many go up at once, for an upload of ``size`` bytes.
 
-    S3 takes at most 10,000 parts; 8 MiB by 4 is near the network's limit, and larger parts pay with fewer at once.
+    8 MiB by 4 is near the network's limit; larger parts pay with fewer at once.
     """
-    part = max(8 << 20, -(-size // 9000))
+    part = max(8 << 20, -(-size // MAX_PARTS))
     return part, max(1, min(4, (48 << 20) // part - 1))

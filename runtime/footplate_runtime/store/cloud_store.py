@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
 
-from footplate_runtime.store.base import BLOCK, SINGLE_PUT_BYTES, Entry, Receipt, part_plan
+from footplate_runtime.store.base import BLOCK, MAX_STREAM_BYTES, SINGLE_PUT_BYTES, Entry, Receipt, part_plan
 from footplate_runtime.store.cloud_client import Clients
 from footplate_runtime.store.cloud_errors import first_line, store_error, timed_out
 from footplate_runtime.store.credentials import read_credentials
@@ -56,6 +56,9 @@ class CloudStore:
     def put_stream(self, key: str, blocks: Iterable[bytes], size: int) -> Receipt:
         if size <= SINGLE_PUT_BYTES:
             return self.put(key, b"".join(blocks))
+        if size > MAX_STREAM_BYTES:
+            most = MAX_STREAM_BYTES >> 30
+            raise InvalidKey(f"{self.uri}{key} cannot be stored: it is larger than {most} GiB; split the file.")
         part, parallel = part_plan(size)
         counted = _Counted(blocks)
         with self._uploading(key) as client:

@@ -24,7 +24,7 @@ class NotFound(StoreError):
 
 
 class InvalidKey(StoreError):
-    """An object of this name can never be stored here."""
+    """An object of this name, or of this size, can never be stored here."""
 
 
 class InvalidStore(StoreError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from footplate_runtime.store import InvalidKey, NotFound, open_store
+from footplate_runtime.store import InvalidKey, NotFound, Store, open_store
 
 
 def test_a_link_in_the_store_does_not_lead_out(tmp_path: Path) -> None:
@@ -63,3 +64,90 @@ open_store(sys.argv[1]).put_stream("key", blocks(), 2000)
     assert store.get("key") == b"old"
     assert [entry.key for entry in store.list()] == ["key"]
     assert len(os.listdir(tmp_path)) == 2  # the unfinished file is there, only not listed
+
+
+@pytest.mark.parametrize("write", ["put", "put_if_absent", "replace"])
+def test_what_is_acknowledged_outlives_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: str) -> None:
+    """The bytes are flushed before they get their name, then the folder with the name, and each new folder's."""
+    store = open_store((tmp_path / "store").as_uri())
+    if write == "replace":
+        store.put("a/b/key", b"old")
+    done: list[str] = []
+    fsync, replace, link = os.fsync, os.replace, os.link
+
+    def flushed(fd: int) -> None:
+        path = os.readlink(f"/proc/self/fd/{fd}")
+        done.append("bytes" if os.path.isfile(path) else os.path.relpath(path, tmp_path))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", lambda *names: done.append("name") or replace(*names))
+    monkeypatch.setattr(os, "link", lambda *names: done.append("name") or link(*names))
+
+    _write(store, write)
+
+    made = [] if write == "replace" else [".", "store", "store/a"]
+    assert done == [*made, "bytes", "name", "store/a/b"]
+
+
+def _write(store: Store, how: str) -> None:
+    if how == "put":
+        store.put("a/b/key", b"new")
+    elif how == "put_if_absent":
+        assert store.put_if_absent("a/b/key", b"new")
+    else:
+        assert store.replace("a/b/key", b"new", store.head("a/b/key").etag or "")
+
+
+def test_only_one_process_replaces_a_version(tmp_path: Path) -> None:
+    program = """
+import sys
+from footplate_runtime.store import open_store
+store = open_store(sys.argv[1])
+etag = sys.stdin.readline().strip()
+print(store.replace("key", sys.argv[2].encode(), etag))
+"""
+    store = open_store(tmp_path.as_uri())
+    store.put("key", b"old")
+    command = [sys.executable, "-c", program, tmp_path.as_uri()]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    programs = [subprocess.Popen([*command, str(i)], **pipes) for i in range(4)]  # type: ignore[call-overload]
+    etag = store.head("key").etag
+
+    answers = [each.communicate(f"{etag}\n", timeout=60)[0].strip() for each in programs]
+
+    assert sorted(answers) == ["False", "False", "False", "True"]
+    assert store.get("key") == str(answers.index("True")).encode()
+
+
+def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    """A real one, of 64 KiB: the old object stays, nothing half-written is left, and it goes on when there is room."""
+    program = """
+import os, sys
+from footplate_runtime.store import StoreUnavailable, open_store
+store = open_store("file://" + sys.argv[1])
+store.put("key", b"old")
+try:
+    store.put("key", bytes(1 << 20))
+except StoreUnavailable as error:
+    print(error)
+assert store.get("key") == b"old"
+assert os.listdir(sys.argv[1]) == ["key"]
+store.put("key", b"new")
+"""
+    unshare = shutil.which("unshare")
+    mount = 'mount -t tmpfs -o size=64k none "$0" && exec "$@"'
+    command = [str(unshare), "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(tmp_path)]
+    if not unshare or subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine allows no mount in a namespace of one's own")
+
+    done = subprocess.run(
+        [*command, sys.executable, "-c", program, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"file://{tmp_path}/key cannot be written: the disk is full; free some space.\n"
