@@ -50,6 +50,19 @@ def test_all_runs_of_a_store(uri: str) -> None:
     assert [run.folder for run in all_runs(known(where(uri, "research"))).runs] == ["other-dddddddd"]
 
 
+def test_a_store_is_opened_once_for_all_its_runs(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    open_it = Address.open
+
+    def counted(address: Address) -> Store:
+        opened.append(address.uri)
+        return open_it(address)
+
+    monkeypatch.setattr(Address, "open", counted)
+    assert len(all_runs(known(where(uri))).runs) == 5
+    assert len(opened) <= 2, "a client of S3 takes 20 ms to make: a thousand would be 20 s"
+
+
 def test_a_name_is_the_newest_run_of_it(uri: str) -> None:
     found = find_run(where(uri, "default"), "digits")
     assert found.run.folder == "digits-bbbbbbbb"
