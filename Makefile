@@ -8,7 +8,7 @@ TEST   := $(VENV)/.installed-test
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-frameworks bench-agent verify crds golden clean
+.PHONY: help demo test test-frameworks bench-agent bench-metrics verify crds golden clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -33,6 +33,9 @@ test-frameworks: $(TEST)  ## run the tests of all frameworks, and build what the
 bench-agent: $(TEST)  ## measure the agent's uploads beside rclone, s5cmd, aws and raw sockets (a quarter of an hour)
 	$(BIN)/python benchmarks/agent.py
 	$(BIN)/python benchmarks/agent_watch.py
+
+bench-metrics: $(TEST)  ## measure what a logged metric costs, beside other trackers
+	$(BIN)/python benchmarks/metrics.py
 
 verify: $(TEST)  ## generated files, ruff, mypy, import rules, clean tree
 	$(BIN)/python -m footplate.api.crd --check

@@ -2,7 +2,8 @@
 
     python benchmarks/metrics.py [POINTS]
 
-Medians of five rounds, in nanoseconds a point; the order of the writers changes from round to round. tensorboardX
+Medians of five rounds, in nanoseconds a point: by the clock, and of CPU in the thread that logs, which a busy machine
+changes less. The order of the writers changes from round to round. tensorboardX
 writes the format of torch.utils.tensorboard; mlflow and aim are measured where they are installed. The agent's part is
 the reading of the same points, in CPU time, and what its memory grew by.
 """
@@ -93,14 +94,14 @@ WRITERS: dict[str, tuple[Callable[[Path], Log], int, str | None]] = {
 }
 
 
-def cost(make: Callable[[Path], Log], points: int) -> float:
-    """Nanoseconds that one call takes the program."""
+def cost(make: Callable[[Path], Log], points: int) -> tuple[float, float]:
+    """Nanoseconds that one call takes the program, by the clock and of CPU."""
     with tempfile.TemporaryDirectory() as folder:
         log = make(Path(folder))
-        began = time.perf_counter_ns()
+        began, used = time.perf_counter_ns(), time.thread_time_ns()
         for step in range(points):
             log(step)
-        return (time.perf_counter_ns() - began) / points
+        return (time.perf_counter_ns() - began) / points, (time.thread_time_ns() - used) / points
 
 
 def reading(write: Callable[[Path], Log], points: int) -> tuple[float, float]:
@@ -130,21 +131,21 @@ def peak() -> float:
 
 def main(points: int) -> None:
     there = {n: w for n, w in WRITERS.items() if w[2] is None or importlib.util.find_spec(w[2]) is not None}
-    times: dict[str, list[float]] = {name: [] for name in there}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in there}
     for _ in range(ROUNDS):
         for name in random.sample(sorted(there), len(there)):
             make, fewer, _module = there[name]
             times[name].append(cost(make, points // fewer))
-    base = statistics.median(times["plain os.write"])
-    print(f"{'a point takes the program':28}{'ns':>9}{'x plain':>9}")
-    for name, found in times.items():
-        middle = statistics.median(found)
-        print(f"{name:28}{middle:9.0f}{middle / base:9.1f}")
+    base = statistics.median(cpu for _, cpu in times["plain os.write"])
+    print(f"{'a point takes the program':28}{'ns':>9}{'ns CPU':>9}{'x plain':>9}")
+    for name, costs in times.items():
+        clock, cpu = statistics.median(c for c, _ in costs), statistics.median(c for _, c in costs)
+        print(f"{name:28}{clock:9.0f}{cpu:9.0f}{cpu / base:9.1f}")
     print(f"\n{'a point takes the agent':28}{'ns CPU':>9}{'MiB':>9}")
     for name, count in (("Run.log", points), ("tensorboardX", points // 4)):
-        found = [reading(there[name][0], count) for _ in range(3)] if name in there else []
-        if found:
-            took, grown = statistics.median(t for t, _ in found), max(g for _, g in found)
+        read = [reading(there[name][0], count) for _ in range(3)] if name in there else []
+        if read:
+            took, grown = statistics.median(t for t, _ in read), max(g for _, g in read)
             print(f"{name:28}{took:9.0f}{grown:9.1f}")
 
 

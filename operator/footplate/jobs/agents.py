@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
 
@@ -18,6 +19,7 @@ from footplate_runtime.contract import AGENT_PORT
 
 log = logging.getLogger(__name__)
 
+_MAX_ANSWER = 1 << 20  # bytes; 32 metrics with the longest names are a tenth of it
 TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 
 
@@ -57,7 +59,9 @@ class AgentPoller:
         try:
             async with self._session.get(f"http://{host}:{self._port}/status") as response:
                 response.raise_for_status()
-                return agent_status(await response.json())
-        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+                if response.content_length is None or response.content_length > _MAX_ANSWER:
+                    raise ValueError("no agent says so much")
+                return agent_status(json.loads(await response.read()))
+        except (TimeoutError, aiohttp.ClientError, ValueError, RecursionError) as error:
             log.debug("agent of %s does not answer: %s", pod.key, error)
             return None

@@ -292,14 +292,28 @@ def stop_asked_first(view: PodView, known: PodView | None) -> PodView:
     return replace(view, stop_asked=known.stop_asked)
 
 
-def agent_status(body: Json) -> AgentStatus:
-    """The JSON of an agent's /status; what is missing counts as nothing."""
-    pending, uploaded = body.get("pending") or {}, body.get("uploaded") or {}
+def agent_status(body: object) -> AgentStatus:
+    """The JSON of an agent's /status; what is missing counts as nothing.
+
+    Raises ``ValueError`` for what no agent says: another program may have taken its port.
+    """
+    if not isinstance(body, dict):
+        raise ValueError("the status of an agent is an object")
+    pending, uploaded, metrics = (_object(body.get(name)) for name in ("pending", "uploaded", "metrics"))
+    last = body.get("lastActivityTime")
     return AgentStatus(
-        metrics=body.get("metrics") or {},
-        pending_files=pending.get("files", 0),
-        pending_bytes=pending.get("bytes", 0),
-        uploaded_files=uploaded.get("files", 0),
-        uploaded_bytes=uploaded.get("bytes", 0),
-        last_activity=parse_time(body.get("lastActivityTime")),
+        metrics=metrics,
+        pending_files=_count(pending.get("files")),
+        pending_bytes=_count(pending.get("bytes")),
+        uploaded_files=_count(uploaded.get("files")),
+        uploaded_bytes=_count(uploaded.get("bytes")),
+        last_activity=parse_time(last) if isinstance(last, str) else None,
     )
+
+
+def _object(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from footplate.api.base import MetricValue
 from footplate.api.conditions import (
     ADMITTED,
@@ -188,9 +190,7 @@ class StatusEditor:
         if agent is not None:
             self._stored_so_far(agent)
         if found:
-            values = {
-                name: MetricValue.model_validate(value) for name, value in sorted(found.items())[:MAX_STATUS_METRICS]
-            }
+            values = _values(found)
             self._update(metrics=values, metric=_column(values))
         return self
 
@@ -249,6 +249,17 @@ def _not_persisted(pods: Sequence[PodView], unseen: Sequence[Replica]) -> str:
 def _never_ran(pod: PodView) -> bool:
     """Its program did not start, so it has no outputs."""
     return not pod.train.running and not pod.train.terminated
+
+
+def _values(found: Mapping[str, Json]) -> Mapping[str, MetricValue]:
+    """The metrics as the status has them, without what is none."""
+    values = {}
+    for name, value in sorted(found.items())[:MAX_STATUS_METRICS]:
+        try:
+            values[name] = MetricValue.model_validate(value)
+        except ValidationError:
+            continue
+    return values
 
 
 def _told(failure: Diagnosis) -> dict[str, object]:
