@@ -5,7 +5,7 @@ Without a terminal there are plain lines only: what changes, and a sign of life 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +26,12 @@ STYLES = {
     "Suspended": "yellow",
     "Running": "bold cyan",
 }
+
+
+def tell(console: Console, sentences: Iterable[str], style: str = "yellow") -> None:
+    """Sentences of ours beside what was asked for, each once; nothing in them is markup."""
+    for sentence in dict.fromkeys(sentences):
+        console.print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 class Progress:

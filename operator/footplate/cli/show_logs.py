@@ -18,6 +18,7 @@ from footplate.cli.runs.address import Where
 from footplate.cli.runs.find import Found, find_known, found_at
 from footplate.cli.runs.known import ask
 from footplate.cli.runs.stored_logs import copied
+from footplate.cli.screen import tell
 from footplate.cli.watched import Watched, replicas, versions
 from footplate.engine.clock import Clock, SystemClock
 from footplate.jobs.naming import Replica
@@ -77,8 +78,7 @@ async def _show(order: Order, err: Terminal) -> int:
 
 
 async def _stored(order: Order, found: Found, err: Terminal) -> int:
-    for note in found.notes:
-        err.print(note, style="yellow", highlight=False, soft_wrap=True)
+    tell(err, found.notes)
     if order.listing:
         return await asyncio.to_thread(stored_logs.show_list, found)
     if order.file:
@@ -97,7 +97,7 @@ async def _follow(client: KubeClient, order: Order, watched: Watched, replica: R
             attempt += 1
             if order.attempt or watched.ended:
                 break
-            err.print(f"attempt {attempt - 1} has ended; waiting for the next one", style="yellow", highlight=False)
+            tell(err, [f"attempt {attempt - 1} has ended; waiting for the next one"])
         if order.attempt is None:
             await watch
     finally:
@@ -105,7 +105,7 @@ async def _follow(client: KubeClient, order: Order, watched: Watched, replica: R
     status = watched.job.status
     if not watched.ended:
         return COMPLETED
-    err.print(f"{order.name} {str(status.phase).lower()}: {status.message}", soft_wrap=True, highlight=False)
+    tell(err, [f"{order.name} {str(status.phase).lower()}: {status.message}"], "")
     return COMPLETED if status.phase == Phase.COMPLETED else FAILED
 
 
@@ -141,7 +141,7 @@ async def _keep(client: KubeClient, watched: Watched, clock: Clock, err: Termina
     metadata = watched.job.metadata
 
     def note(sentence: str) -> None:
-        err.print(sentence, style="yellow", highlight=False)
+        tell(err, [sentence])
 
     async for body in versions(client, metadata.namespace or "", metadata.name, clock, note):
         watched.see(body)

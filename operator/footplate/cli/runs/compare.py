@@ -19,6 +19,7 @@ from footplate.cli.runs.find import find_run
 from footplate.cli.runs.history import read_history
 from footplate.cli.runs.listing import plain
 from footplate.cli.runs.run import Run
+from footplate.cli.screen import tell
 from footplate.cli.tables import table
 from footplate.cli.text import duration, number, shorten
 
@@ -63,8 +64,7 @@ def show(order: Order, out: Console, err: Console) -> int:
                 zip(found, stores, strict=True),
             )
         )
-    for note in dict.fromkeys(note for each in found for note in each.notes):
-        err.print(note, style="yellow", highlight=False, soft_wrap=True)
+    tell(err, (note for each in found for note in each.notes))
     runs = [each.run for each in found]
     rows = [row for row in compared(runs, metrics, datetime.now(UTC)) if row.differs or not order.different]
     if order.as_json:

@@ -19,7 +19,7 @@ from footplate.cli.runs.address import Where
 from footplate.cli.runs.find import all_runs
 from footplate.cli.runs.known import Known, known
 from footplate.cli.runs.run import Run
-from footplate.cli.screen import STYLES
+from footplate.cli.screen import STYLES, tell
 from footplate.cli.tables import Cell, as_csv, table
 from footplate.cli.text import duration, number, shorten
 
@@ -44,12 +44,10 @@ class Order:
 def show(order: Order, out: Console, err: Console) -> int:
     """The command. Blocks."""
     there = known(order.where)
-    if there.note:
-        err.print(there.note, style="yellow", highlight=False, soft_wrap=True)
+    tell(err, [there.note] if there.note else [])
     now = datetime.now(UTC)
     found = all_runs(there)
-    for note in found.notes:
-        err.print(note, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    tell(err, found.notes)
     runs = [run for run in found.runs if order.experiment in (None, run.experiment)]
     chosen = ordered(runs, order.sort, now)[: order.limit]
     if order.output == "json":
@@ -60,11 +58,11 @@ def show(order: Order, out: Console, err: Console) -> int:
         raise CommandFailed(f"no job of {_place(there)} says where runs lie; name the store: --store URI")
     elif not chosen:
         said = f" of the experiment {order.experiment}" if order.experiment else ""
-        err.print(f"there are no runs{said} in {_place(there)}", highlight=False, soft_wrap=True)
+        tell(err, [f"there are no runs{said} in {_place(there)}"], "")
     else:
         out.print(_table(chosen, runs, order, now, there.namespace is None), soft_wrap=True, highlight=False)
         if len(chosen) < len(runs):
-            err.print(f"{len(chosen)} of {len(runs)} runs", style="dim", highlight=False)
+            tell(err, [f"{len(chosen)} of {len(runs)} runs"], "dim")
     return COMPLETED
 
 

@@ -25,6 +25,7 @@ from footplate.cli.runs.history import NO_RANK, History, Series, as_json, read_h
 from footplate.cli.runs.image import POINTS as IMAGE_POINTS
 from footplate.cli.runs.image import write_png
 from footplate.cli.runs.terminal import drawn
+from footplate.cli.screen import tell
 from footplate.cli.tables import Cell, as_csv, table
 from footplate.cli.text import number, sparkline
 
@@ -53,8 +54,7 @@ class Order:
 def show(order: Order, out: Console, err: Console) -> int:
     """The command. Blocks. With `follow` until the run has ended, or Ctrl-C."""
     found, notes = _find(order)
-    for note in notes:
-        err.print(note, style="yellow", highlight=False, soft_wrap=True)
+    tell(err, notes)
     if order.follow:
         return _follow(order, found, out)
     histories = _read(order, found)
@@ -121,7 +121,7 @@ def _write(path: Path, write: Callable[[Path], object], err: Console) -> None:
         write(path)
     except OSError as error:
         raise CommandFailed(f"{path} cannot be written: {error.strerror}") from error
-    err.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    tell(err, [f"wrote {path}"], "")
 
 
 def _points(histories: Mapping[str, History], order: Order) -> Iterator[tuple[object, ...]]:

@@ -19,7 +19,7 @@ from footplate.cli.runs.address import Where
 from footplate.cli.runs.download import Result, download
 from footplate.cli.runs.find import Found, find_run
 from footplate.cli.runs.outputs import Output, below, read_outputs, totals
-from footplate.cli.screen import HEARTBEAT_SECONDS
+from footplate.cli.screen import HEARTBEAT_SECONDS, tell
 from footplate.cli.tables import table
 from footplate.jobs.text import byte_size, plural
 
@@ -69,7 +69,7 @@ def ls(order: ListOrder, out: Console, err: Console) -> int:
     if rows:
         header = ["SIZE", "STORED (UTC)", "SHA256", "PATH"]
         out.print(table(header, rows, right={0}), soft_wrap=True, highlight=False)
-    err.print(f"{totals(chosen)} in {found.run.uri}", style="dim", highlight=False, soft_wrap=True)
+    tell(err, [f"{totals(chosen)} in {found.run.uri}"], "dim")
     return COMPLETED
 
 
@@ -84,10 +84,10 @@ def get(order: GetOrder, err: Console) -> int:
             progress.note("stopped; the same command goes on where it was")
             return INTERRUPTED
     for output, why in result.refused[:_REFUSED_SHOWN]:
-        err.print(f"error: {output.path}: {why}", style="red", highlight=False, markup=False, soft_wrap=True)
+        tell(err, [f"error: {output.path}: {why}"], "red")
     if len(result.refused) > _REFUSED_SHOWN:
-        err.print(f"error: and {len(result.refused) - _REFUSED_SHOWN} files more", style="red", highlight=False)
-    err.print(told(result, order.folder), highlight=False, soft_wrap=True)
+        tell(err, [f"error: and {len(result.refused) - _REFUSED_SHOWN} files more"], "red")
+    tell(err, [told(result, order.folder)], "")
     return FAILED if result.refused else COMPLETED
 
 
@@ -109,8 +109,7 @@ def told(result: Result, folder: Path) -> str:
 
 def _outputs(where: Where, name: str, deleted: bool, err: Console) -> tuple[Found, list[Output]]:
     found = find_run(where, name)
-    for note in found.notes:
-        err.print(note, style="yellow", highlight=False, soft_wrap=True)
+    tell(err, found.notes)
     return found, read_outputs(found.open(), deleted)
 
 
@@ -161,4 +160,4 @@ class _Progress:
             self._err.print(f"{byte_size(got)} of {byte_size(self._total)}", highlight=False)
 
     def note(self, sentence: str) -> None:
-        self._err.print(sentence, style="yellow", highlight=False, soft_wrap=True)
+        tell(self._err, [sentence])

@@ -19,7 +19,7 @@ from footplate.cli.runs.history import read_history
 from footplate.cli.runs.listing import as_json, plain
 from footplate.cli.runs.outputs import Output, read_outputs
 from footplate.cli.runs.run import Run, moment
-from footplate.cli.screen import STYLES
+from footplate.cli.screen import STYLES, tell
 from footplate.cli.tables import Cell, labeled, table
 from footplate.cli.text import duration, number
 from footplate.jobs.text import byte_size, plural
@@ -40,8 +40,7 @@ class Order:
 def show(order: Order, out: Console, err: Console) -> int:
     """The command. Blocks."""
     found = find_run(order.where, order.name)
-    for note in found.notes:
-        err.print(note, style="yellow", highlight=False, soft_wrap=True)
+    tell(err, found.notes)
     store, now = found.open(), datetime.now(UTC)
     run = found.run
     metrics = run.metrics or read_history(store, run.primary).summaries()  # the record has them at the end
