@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from footplate import store_keys
 from footplate.api.environment import Environment
 from footplate.constants import (
     CONTAINER_BUILD,
@@ -113,11 +114,11 @@ def _with_log(pod: dict[str, Any], content: str, keeper: LogKeeper) -> dict[str,
     }
     if keeper.store.secret_name:
         # Optional: an Environment may lie where no job does, and no log is a reason not to build.
-        sidecar["envFrom"] = [{"secretRef": {"name": keeper.store.secret_name, "optional": True}}]
+        store_keys.take_keys(sidecar, keeper.store.secret_name, optional=True)
     (build,) = pod["spec"]["containers"]
     build["env"].append({"name": contract.ENV_BUILD_LOG, "value": _LOG_PATH})
     build["volumeMounts"] = [dict(_LOG_MOUNT)]
-    return {
-        **pod,
-        "spec": {**pod["spec"], "initContainers": [sidecar], "volumes": [{"name": "build", "emptyDir": {}}]},
-    }
+    volumes: list[dict[str, Any]] = [{"name": "build", "emptyDir": {}}]
+    if keeper.store.secret_name:
+        volumes.append(store_keys.keys_volume(keeper.store.secret_name))
+    return {**pod, "spec": {**pod["spec"], "initContainers": [sidecar], "volumes": volumes}}

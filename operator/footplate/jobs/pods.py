@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from footplate import store_keys
 from footplate.api.training_job import TrainingJob
 from footplate.api.training_job_spec import Resources
 from footplate.constants import CONTAINER_AGENT, CONTAINER_FETCH, CONTAINER_TRAIN, LAUNCHER_STOP_SECONDS
@@ -27,7 +28,6 @@ ROOT_MOUNT = {"name": "footplate", "mountPath": ROOT}
 LAUNCH_MOUNT = {"name": "launch", "mountPath": f"{ROOT}/launch", "readOnly": True}
 SOURCE_MOUNT = {"name": "source", "mountPath": f"{ROOT}/{contract.SOURCE_MOUNT}", "readOnly": True}
 KEYS_MOUNT = {"name": "keys", "mountPath": f"{ROOT}/{contract.KEYS}", "readOnly": True}
-STORE_KEYS_MOUNT = {"name": "store-keys", "mountPath": contract.STORE_KEYS_MOUNT, "readOnly": True}
 SHM_MOUNT = {
     "name": "dshm",
     "mountPath": "/dev/shm",
@@ -129,10 +129,8 @@ def _runtime_container(job: TrainingJob, start: Start, context: Context, name: s
         "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT)],
     }
     secret = store_of(job, context).secret_name
-    if secret:  # as variables, and as files, which the kubelet renews when the Secret changes
-        container["envFrom"] = [{"secretRef": {"name": secret}}]
-        container["env"].append({"name": contract.ENV_STORE_KEYS, "value": contract.STORE_KEYS_MOUNT})
-        container["volumeMounts"].append(dict(STORE_KEYS_MOUNT))
+    if secret:
+        store_keys.take_keys(container, secret)
     return container
 
 
@@ -203,8 +201,8 @@ def _volumes(job: TrainingJob, resources: Resources, store_secret: str | None) -
         {"name": "launch", "configMap": {"name": naming.launch_config_name(job.metadata.name)}},
         {"name": "dshm", "emptyDir": shm},
     ]
-    if store_secret:  # optional: that it is missing is said of the variables, and clearer
-        volumes.append({"name": "store-keys", "secret": {"secretName": store_secret, "optional": True}})
+    if store_secret:
+        volumes.append(store_keys.keys_volume(store_secret))
     if job.spec.source and job.spec.source.config_map:
         volumes.append({"name": "source", "configMap": {"name": job.spec.source.config_map.name}})
     return volumes

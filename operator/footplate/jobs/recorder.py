@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from footplate import store_keys
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob
 from footplate.constants import (
@@ -134,6 +135,16 @@ def recorder_pod(job: TrainingJob, context: Context, seconds: float) -> Mapping[
         contract.ENV_TERMINATION_LOG: contract.DEFAULT_TERMINATION_LOG,
         **contract.AGENT_SETTINGS,
     }
+    container: dict[str, Any] = {
+        "name": CONTAINER_RECORD,
+        "image": context.runtime_image,
+        "command": ["python3", "-m", "footplate_runtime.record"],
+        "env": [{"name": key, "value": value} for key, value in values.items()],
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+        "securityContext": dict(RESTRICTED),
+    }
+    if secret:
+        store_keys.take_keys(container, secret)
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -149,17 +160,8 @@ def recorder_pod(job: TrainingJob, context: Context, seconds: float) -> Mapping[
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": 5,
-            "containers": [
-                {
-                    "name": CONTAINER_RECORD,
-                    "image": context.runtime_image,
-                    "command": ["python3", "-m", "footplate_runtime.record"],
-                    "env": [{"name": key, "value": value} for key, value in values.items()],
-                    "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
-                    "securityContext": dict(RESTRICTED),
-                    **({"envFrom": [{"secretRef": {"name": secret}}]} if secret else {}),
-                }
-            ],
+            "containers": [container],
+            **({"volumes": [store_keys.keys_volume(secret)]} if secret else {}),
         },
     }
     return merge_template(pod, template.metadata, {k: v for k, v in template.spec.items() if k in _OF_TEMPLATE})
