@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fault_proxy import fault_proxy
 from local_cluster import LocalCluster
+from own_certificate import own_certificate
 from s3_server import S3Server, s3_server
 
 from footplate_runtime.store import open_store
@@ -38,6 +40,21 @@ def test_a_store_of_the_jobs_own(local_cluster: LocalCluster, s3_server: S3Serve
     assert manifest["complete"] is True
     assert [entry["path"] for entry in manifest["files"]] == ["outputs/model.txt"]
     assert json.loads(run.get("run.json"))["phase"] == "Completed"
+
+
+def test_a_store_with_a_ca_of_its_own(local_cluster: LocalCluster, s3_server: S3Server, tmp_path: Path) -> None:
+    """The CA lies in the Secret, and the Secret is mounted in our containers: fetch, the agent and the recorder."""
+    with fault_proxy(s3_server.endpoint, certificate := own_certificate(tmp_path)) as store:
+        keys = local_cluster.name("keys")
+        values = {**s3_server.env, "AWS_ENDPOINT_URL": store.endpoint, "ca.crt": certificate[0].read_text()}
+        local_cluster.apply(secret(keys, values))
+        outputs = {"store": {"uri": s3_server.new_uri(), "secretName": keys}}
+        name = local_cluster.start("raise SystemExit(3)", outputs=outputs)
+        status = local_cluster.phase(name, "Failed")
+        assert status["reason"] == "UserError"
+        run = open_store(status["run"]["uri"], s3_server.endpoint, s3_server.region, s3_server.env)
+        assert json.loads(run.get("manifest.json"))["complete"] is True
+        local_cluster.wait("the record", lambda: json.loads(run.get("run.json")).get("reason") == "UserError")
 
 
 def test_keys_that_are_refused(local_cluster: LocalCluster, s3_server: S3Server) -> None:
