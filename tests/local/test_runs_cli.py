@@ -9,6 +9,9 @@ from pathlib import Path
 
 from called import Done, called
 from local_cluster import LocalCluster
+from s3_server import S3Server, s3_server
+
+__all__ = ["s3_server"]
 
 TRAIN = """
 import argparse, pathlib, time
@@ -86,6 +89,35 @@ def test_runs_are_there_whatever_is_gone(own_cluster: LocalCluster, tmp_path: Pa
     check_all(footplate, first, second, tmp_path / "stopped")
     env |= {"FOOTPLATE_HOME": str(tmp_path / "nothing"), "FOOTPLATE_STORE": own_cluster.store.as_uri()}
     check_all(footplate, first, second, tmp_path / "elsewhere")
+
+
+def test_a_cluster_says_where_its_jobs_write(local_cluster: LocalCluster, s3_server: S3Server, tmp_path: Path) -> None:
+    """The same cluster, known by its kubeconfig alone, as a real one is; one of its jobs has a store of its own."""
+    keys, code = local_cluster.name("keys"), "open('outputs/model.txt', 'w').write('done')"
+    secret = {"AWS_ENDPOINT_URL": s3_server.endpoint, **s3_server.env}
+    local_cluster.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": keys}, "stringData": secret},
+    )
+    usual = local_cluster.start(code)
+    own = local_cluster.start(code, outputs={"store": {"uri": s3_server.new_uri(), "secretName": keys}})
+    for name in (usual, own):
+        local_cluster.phase(name, "Completed")
+    env = {"FOOTPLATE_HOME": str(tmp_path), "KUBECONFIG": str(local_cluster.home.kubeconfig), "FOOTPLATE_STORE": ""}
+
+    def listed(more: dict[str, str]) -> tuple[dict[str, str], str]:
+        done = called("runs", "-o", "json", env={**env, **more})
+        assert done.returncode == 0, done.stderr
+        return {run["name"]: run["ended"] for run in json.loads(done.stdout)}, done.stderr
+
+    runs, complaint = listed(secret)
+    assert {usual, own} <= set(runs)
+    assert complaint == ""
+    got = called("outputs", "get", own, "--all", str(tmp_path / "got"), env={**env, **secret})
+    assert (got.returncode, (tmp_path / "got/model.txt").read_text()) == (0, "done"), got.stderr
+
+    runs, complaint = listed({**secret, "AWS_SECRET_ACCESS_KEY": "wrong"})
+    assert {usual, own} <= set(runs), "what the cluster still has is listed whatever its store says"
+    assert "The store refused access to s3://" in complaint
 
 
 def job_path(name: str) -> str:
