@@ -18,7 +18,7 @@ from footplate_runtime.agent.inotify import Event, Inotify
 
 _MOST_HINTS = 10_000  # of one look; beyond, a scan costs no more
 
-_LIMITS = {
+LIMITS = {
     errno.EMFILE: "this user has no inotify instance left on this node (fs.inotify.max_user_instances)",
     errno.ENFILE: "this node has no file handle left (fs.file-max)",
     errno.ENOSPC: "this user has no inotify watch left on this node (fs.inotify.max_user_watches)",
@@ -74,7 +74,7 @@ class Watch:
         try:
             self._paths[self._inotify.watch(os.path.join(self._root, folder))] = folder
         except OSError as error:
-            if error.errno in _LIMITS or error.errno == errno.ENOMEM:
+            if error.errno in LIMITS or error.errno == errno.ENOMEM:
                 self._give_up(error)
             # else it is gone, no folder or not for us: the listing will tell
 
@@ -122,7 +122,7 @@ class Watch:
             del self._paths[wd]
 
     def _give_up(self, error: OSError) -> None:
-        why = _LIMITS.get(error.errno or 0, f"inotify does not work here: {error.strerror}")
+        why = LIMITS.get(error.errno or 0, f"inotify does not work here: {error.strerror}")
         self.reason = f"Files are polled, so changes are seen later where there are many: {why}."
         self._log(self.reason)
         self._paths.clear()
