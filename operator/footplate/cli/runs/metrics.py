@@ -129,7 +129,7 @@ def _points(histories: Mapping[str, History], order: Order) -> Iterator[tuple[ob
         for name in matching(order.names, list(history.metrics)):
             for who, points in history.metrics[name].items():
                 for step, moment, value in points.rows():
-                    yield run, name, who.replica, _rank(who), step, moment, value
+                    yield run, name, who.replica, _rank(who), step, moment, as_json(value)
 
 
 def _document(histories: Mapping[str, History], order: Order) -> list[dict[str, Any]]:
