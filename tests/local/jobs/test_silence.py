@@ -33,3 +33,19 @@ def test_a_silent_job_is_told_and_started_again(local_cluster: LocalCluster) -> 
     folder = local_cluster.run_dir(name)
     assert (folder / "outputs/partial.txt").read_text() == "so far"
     assert [p.name for p in sorted((folder / "metrics").rglob("*.jsonl"))] == ["worker-0.stdout.jsonl"] * 2
+
+
+def test_what_is_stored_is_in_the_status_while_the_job_runs(local_cluster: LocalCluster) -> None:
+    code = "import time\nopen('outputs/a.txt', 'w').write('12345')\nprint('loss: 0.5', flush=True)\ntime.sleep(3600)"
+    name = local_cluster.start(code, metrics={"stdout": [r"loss: (?P<loss>\S+)"]})
+
+    def told() -> bool:
+        status = local_cluster.status(name)
+        run = status.get("run") or {}
+        return (status.get("phase"), run.get("files"), run.get("bytes")) == ("Running", 1, 5) and bool(
+            status.get("metrics")
+        )
+
+    local_cluster.wait("the file and the metric are in the status", told)
+    local_cluster.patch(name, cancel=True)
+    local_cluster.phase(name, "Canceled")

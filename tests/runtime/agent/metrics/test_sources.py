@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import struct
 import time
 from collections.abc import Iterable
@@ -132,6 +133,22 @@ def test_names(replica: Replica, folders: list[str], names: list[str]) -> None:
         event_file(replica.root / folder / f"events.out.tfevents.{1732187401 + number}.host", number)
     replica.read()
     assert [line["name"] for line in replica.lines("tensorboard")] == names
+
+
+def test_what_the_keras_callback_writes(replica: Replica) -> None:
+    """`keras-2.12` was written by `tf.keras.callbacks.TensorBoard`, with graph and histograms, in two epochs."""
+    shutil.copytree(Path(__file__).parent / "keras-2.12", replica.root / "logs/fit")
+    replica.read()
+    steps: dict[str, list[int | None]] = {}
+    for name, value, step in replica.found("tensorboard"):
+        assert 0 <= value < 100
+        steps.setdefault(name, []).append(step)
+    assert steps == {
+        "train/epoch_loss": [0, 1],
+        "validation/epoch_loss": [0, 1],
+        "validation/evaluation_loss_vs_iterations": [1, 2],
+    }
+    assert replica.metrics.bad == 0
 
 
 def test_names_stay_whatever_comes_later(replica: Replica) -> None:
