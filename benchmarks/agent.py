@@ -319,5 +319,6 @@ if __name__ == "__main__":
     parser.add_argument("--clients", nargs="+", default=[])
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # gigabytes in memory must not stay behind
     chosen = [each for each in WORKLOADS if not given.only or each.name in given.only]
     sys.exit(main(given.rounds, chosen, given.clients, given.seed))
