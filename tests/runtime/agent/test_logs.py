@@ -29,15 +29,15 @@ def test_a_line_is_in_the_store_within_five_seconds(replica: Replica, path: str)
     (replica.root / path).parent.mkdir(parents=True, exist_ok=True)
     with AgentProcess(replica) as agent:
         agent.wait_for_log("Uploading")
-        for number in range(4):
-            line = f"line {number}\n".encode()
+        for number in range(3):
+            line = f"line {number}\n".encode() * 100
             written = time.time()
             replica.append(path, line)
             eventually(lambda line=line: stored(replica, key).endswith(line), "the line")
             newest = max(e.modified.timestamp() for e in replica.store.list("logs/") if key in e.key)
             assert newest - written < 5 + 1, "S3 tells whole seconds"
         assert agent.stop() == 0
-    assert replica.store.get(key) == b"".join(f"line {n}\n".encode() for n in range(4))
+    assert replica.store.get(key) == b"".join(f"line {n}\n".encode() * 100 for n in range(3))
     assert not [k for k in replica.keys("logs/") if re.search(r"\.\d{15}-", k)], "segments go when the whole is there"
 
 
@@ -72,8 +72,8 @@ def test_a_log_that_is_rotated_again_and_again(local: Replica) -> None:
     """As logging.handlers.RotatingFileHandler does: .2 goes, .1 becomes .2, the log becomes .1."""
     log = local.root / "logs/train.log"
     with AgentProcess(local) as agent:
-        for turn in range(5):
-            local.append("logs/train.log", f"turn {turn}\n".encode() * (5 - turn))
+        for turn in range(3):
+            local.append("logs/train.log", f"turn {turn}\n".encode() * (3 - turn))
             content = log.read_bytes()
             eventually(lambda content=content: stored(local, OWN + "train.log") == content, "this turn's log")
             for old, new in (("train.log.1", "train.log.2"), ("train.log", "train.log.1")):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 
 from replica import AgentProcess, Replica, eventually
 
-from footplate_runtime.store import NotFound, read_growing
+from footplate_runtime.store import NotFound
 
 
 def test_everything_is_in_the_store_at_the_end(replica: Replica) -> None:
@@ -94,24 +93,6 @@ def test_a_file_that_is_removed_stays_in_the_store(local: Replica) -> None:
     assert local.json("manifest.json")["files"] == []
 
 
-def test_the_console_is_seconds_behind_and_whole_at_the_end(replica: Replica) -> None:
-    expected = b""
-    with AgentProcess(replica) as agent:
-        agent.wait_for_log("Uploading")
-        for i in range(4):
-            line = f"line {i} ".encode() * 100 + b"\n"
-            expected += line
-            replica.append("state/console.log", line)
-            written = time.monotonic()
-            eventually(lambda so_far=expected: _console(replica) == so_far, "the line")
-            assert time.monotonic() - written < 5
-
-        assert all(".log.0" in key for key in replica.keys("logs/1/"))
-        assert agent.stop() == 0
-    assert replica.keys("logs/1/") == ["logs/1/worker-0.log"]
-    assert replica.store.get("logs/1/worker-0.log") == expected
-
-
 def test_another_rank_has_its_own_place(local: Replica) -> None:
     other = Replica(local.base, local.run_uri, index=1)
     other.write("outputs/shard-1", b"x")
@@ -193,10 +174,6 @@ def test_a_taken_port_does_not_keep_it_from_its_work(local: Replica) -> None:
             assert "is not served on" in second.log
             assert second.stop() == 0
     assert other.keys("ranks/") == [f"ranks/worker-1/{name}" for name in ("attempt.json", "manifest.json", "outputs/b")]
-
-
-def _console(replica: Replica) -> bytes:
-    return b"".join(read_growing(replica.store, "logs/1/worker-0.log"))
 
 
 def _record(replica: Replica) -> object:
