@@ -55,6 +55,7 @@ __all__ = [
     "ENV_INDEX",
     "ENV_JOB",
     "ENV_NAMESPACE",
+    "ENV_NODE",
     "ENV_PEERS_TIMEOUT",
     "ENV_POD_IP",
     "ENV_RECORD",
@@ -99,6 +100,7 @@ __all__ = [
 ENV_POD_IP = "FOOTPLATE_POD_IP"  # of agent and fetch: the address to serve on
 ENV_GRACE_SECONDS = "FOOTPLATE_GRACE_SECONDS"  # of the agent: overrides outputs.flushSeconds of the orders
 ENV_BUILD = "FOOTPLATE_BUILD"  # of a build pod: the build order as JSON
+ENV_NODE = "FOOTPLATE_NODE"  # of the primary's agent: where it runs, for the record
 ENV_RECORD = "FOOTPLATE_RECORD"  # of the primary's agent and of the recorder: what the operator knows of the record
 ENV_AGENT_PORT = "FOOTPLATE_AGENT_PORT"  # of the agent: serves here instead of AGENT_PORT
 ENV_STORE_KEYS = "FOOTPLATE_STORE_KEYS"  # of fetch and the agent: where the store's Secret is mounted, a file a key

@@ -27,6 +27,7 @@ class Place(NamedTuple):
     termination_log: Path
     replacement: int = 0  # so many pods of this replica were lost in this attempt before
     resume: bool = False  # the outputs of earlier attempts belong in place before the program starts
+    node: str | None = None
     record: Mapping[str, Any] = {}  # of the primary's agent: what only the operator knows of run.json
 
     @property
@@ -44,6 +45,7 @@ class Place(NamedTuple):
             termination_log=Path(env.get(contract.ENV_TERMINATION_LOG) or contract.DEFAULT_TERMINATION_LOG),
             replacement=_number(env, contract.ENV_REPLACEMENT, least=1) if contract.ENV_REPLACEMENT in env else 0,
             resume=env.get(contract.ENV_RESUME) == "1",
+            node=env.get(contract.ENV_NODE) or None,
             record=_object(env, contract.ENV_RECORD),
         )
 

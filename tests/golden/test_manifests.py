@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 from job_factory import CONTEXT, after, at, ddp, failed_pod, make_job, seen
 
 from footplate.api.environment import Environment
+from footplate.constants import FINALIZER
 from footplate.environments.builders import Builder, LogKeeper, build_pod
 from footplate.environments.content_hash import content_hash
 from footplate.frameworks.registry import REGISTRY
@@ -58,6 +60,16 @@ def second_attempt() -> list[Any]:
     job = after(job, plan(job, Observed(), CONTEXT, at(1)))
     job = after(job, plan(job, seen(failed_pod(0)), CONTEXT, at(12)))
     return list(plan(job, Observed(), CONTEXT, at(14)).create)
+
+
+def recorder() -> list[Any]:
+    """Of a job whose program has failed in its only attempt."""
+    spec = {**EVERYTHING, "nodes": 1, "distribution": None}
+    job = make_job(**spec)
+    job = after(job, plan(job, Observed(environment=TORCH), CONTEXT, at(1)))
+    job = after(job, plan(job, replace(seen(failed_pod(0)), environment=TORCH), CONTEXT, at(12)))
+    held = job.model_copy(update={"metadata": job.metadata.model_copy(update={"finalizers": (FINALIZER,)})})
+    return [plan(held, seen(), CONTEXT, at(13)).recording.create]
 
 
 def build() -> list[Any]:
@@ -106,6 +118,7 @@ CASES: dict[str, list[Any]] = {
         },
     ),
     "pytorch-everything": created(Observed(environment=TORCH), **EVERYTHING),
+    "recorder": recorder(),
     "environment-build": build(),
 }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from footplate.constants import LABEL_RECORDER
 from footplate.engine.clock import SystemClock
 from footplate.errors import ApiError
 from footplate.kube.client import KubeClient
@@ -32,6 +33,8 @@ class MadePods:
                 try:
                     async for event in client.watch(PODS, "default"):
                         metadata = event["object"]["metadata"]
+                        if LABEL_RECORDER in metadata.get("labels", {}):
+                            continue  # one that is killed is made again, and that is fine
                         self._uids[metadata["name"]].add(metadata["uid"])
                 except ApiError:
                     await asyncio.sleep(0.1)  # it is being started again

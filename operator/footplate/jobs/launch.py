@@ -86,7 +86,7 @@ def launch_orders(
         "record": {
             "footplate": __version__,
             "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-            "environment": {"name": image.name, "version": image.version, "image": image.image},
+            "environment": {"name": image.name or None, "version": image.version, "image": image.image},
             "parameters": dict(spec.parameters),
         },
     }

@@ -148,7 +148,8 @@ def _agent(job: TrainingJob, start: Start, context: Context, first: bool) -> Man
     container["command"] = ["env", "--block-signal=TERM", *container["command"]]
     container["env"] += [{"name": name, "value": value} for name, value in contract.AGENT_SETTINGS.items()]
     if first:  # it writes the record
-        container["env"].append({"name": contract.ENV_RECORD, "value": as_variable(told_to_agent(job))})
+        node = {"name": contract.ENV_NODE, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+        container["env"] += [node, {"name": contract.ENV_RECORD, "value": as_variable(told_to_agent(job))}]
     container["restartPolicy"] = "Always"  # Kubernetes: Sidecar Containers
     container["ports"] = [{"name": "agent", "containerPort": contract.AGENT_PORT}]
     return container

@@ -79,7 +79,7 @@ class Recording:
 
     def _begun(self, record: Record) -> Record:
         """Also when somebody has written since: the attempt is this one, and it runs."""
-        return begun(record, self._orders, self._place.record, self._place.attempt, self._fetched(), self._started)
+        return begun(record, self._orders, self._place, self._fetched(), self._started)
 
     def _change(self, change_it: Callable[[Record], Record], when_judged: Callable[[Record], Record | None]) -> Record:
         """Change the record in the store; ``when_judged`` when the operator has said how this attempt ended."""

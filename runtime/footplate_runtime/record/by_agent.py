@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from footplate_runtime.contract import completed_message
-from footplate_runtime.orders import Orders
+from footplate_runtime.orders import Orders, Place
 from footplate_runtime.record.document import Json, Record, attempt_of, told_attempt, with_attempts
 
 
@@ -27,13 +27,13 @@ class Ending(NamedTuple):
     manifest_digest: str
 
 
-def begun(record: Json, orders: Orders, told: Json, attempt: int, fetched: Json, now: str) -> Record:
+def begun(record: Json, orders: Orders, place: Place, fetched: Json, now: str) -> Record:
     """The record at the start of an attempt; an agent that starts again in its attempt keeps the attempt's start.
 
-    ``told`` is FOOTPLATE_RECORD, ``fetched`` state/fetch.json.
+    ``fetched`` is state/fetch.json.
     """
-    entry = attempt_of(record, attempt)
-    entry |= {"startTime": entry["startTime"] or now, "resumed": fetched.get("resumed")}
+    told, entry = place.record, attempt_of(record, place.attempt)
+    entry |= {"startTime": entry["startTime"] or now, "node": place.node, "resumed": fetched.get("resumed")}
     found = {
         **record,
         **orders.record,

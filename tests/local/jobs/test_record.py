@@ -36,7 +36,7 @@ def recorded(cluster: LocalCluster, name: str) -> dict[str, Any]:
 def agrees(found: dict[str, Any], status: dict[str, Any]) -> None:
     for name in ("phase", "reason", "message"):
         assert found[name] == status[name]
-    named = ("number", "reason", "replica", "exitCode")
+    named = ("number", "reason", "replica", "exitCode", "node")
     shown = [[[attempt.get(name) for name in named] for attempt in of["attempts"]] for of in (found, status)]
     assert shown[0] == shown[1]
     run = status["run"]

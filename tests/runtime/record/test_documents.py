@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from footplate_runtime.orders import Orders
+from footplate_runtime.orders import Orders, Place
 from footplate_runtime.record.by_agent import Ending, Logged, begun, ended, going_on
 from footplate_runtime.record.by_operator import judge
 from footplate_runtime.record.document import Record, attempt_of, judged, parse
@@ -28,7 +29,8 @@ def orders(roles: dict[str, int] | None = None, launcher: bool = True) -> Orders
 
 
 def begin(record: Record, attempt: int, **told: Any) -> Record:
-    return begun(record, orders(), told, attempt, {}, "2026-11-21T11:00:00Z")
+    place = Place(Path(), attempt, "worker-0", Path(), node="node-1", record=told)
+    return begun(record, orders(), place, {}, "2026-11-21T11:00:00Z")
 
 
 def end(record: Record, attempt: int, code: int, **report: Any) -> Record:
