@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -47,7 +48,8 @@ class TooSlow(Exception):
 
 
 class Console:
-    """Searches what the program prints. Belongs to the main thread, to which Python gives signals."""
+    """Searches what the program prints. Only the main thread can give a pattern up, for Python gives it the signals:
+    in another one (who salvages a pod's volume) nothing is searched, and that is told."""
 
     def __init__(
         self,
@@ -65,6 +67,9 @@ class Console:
 
     def read(self, state: State, final: bool) -> Reading:
         """What was printed beyond ``state``, at most 1 MiB of it; a line without its end only when it is ``final``."""
+        if self._patterns and threading.current_thread() is not threading.main_thread():
+            self._log("The console is not searched for metrics: only the agent of a pod does that.")
+            self._patterns = []
         if not self._patterns:
             return Reading([], state, False)
         try:
