@@ -19,6 +19,7 @@ from footplate_runtime.agent.watch import Change
 _LEAST_PAUSE = 1.0
 _CLOSED_SECONDS = 0.25  # a new file that its writer has closed rests so long
 _HELD = 20_000  # items that wait are remembered; more are counted, and found again when these are done
+_AT_ONCE = _HELD // 4  # of what one hint speaks of, and what is left of those held when it is time for more
 _BATCH = 500  # files of a scan, then the uploads get their turn
 
 
@@ -57,6 +58,7 @@ class Lookout:
         self._quiet = Quiet()
         self._seen_journal = 0
         self._beyond_files = self._beyond_bytes = 0  # what waits and is not held
+        self._overlooked = False  # hints spoke of more than is held
         self.pending: dict[str, Item] = {}
         self.stored_files = self.stored_bytes = 0
         self.newest_ns = 0
@@ -72,17 +74,17 @@ class Lookout:
     @property
     def holds_all(self) -> bool:
         """Whether ``pending`` has all that waits."""
-        return self._beyond_files == 0
+        return self._beyond_files == 0 and not self._overlooked
 
     @property
     def runs_dry(self) -> bool:
         """Whether more waits than is held, and what is held is nearly done."""
-        return not self.holds_all and len(self.pending) < _HELD // 4
+        return not self.holds_all and len(self.pending) <= _AT_ONCE
 
     def scan(self, final: bool, found: set[str] | None = None) -> Listing:
         """Look at everything, and add the keys of all outputs to ``found``; what was looked at says how well."""
         listing = self._tree.outputs(final)
-        self.pending = {}
+        self.pending, self._overlooked = {}, False
         self._beyond_files = self._beyond_bytes = self.stored_files = self.stored_bytes = 0
         items = iter(listing)
         while batch := list(islice(items, _BATCH)):
@@ -98,7 +100,8 @@ class Lookout:
         """Look where hints say that something has changed (paths below outputs/); returns what may go up at once."""
         at_once = []
         for path, change in changes.items():
-            items = list(self._tree.outputs_at(path))
+            items = list(islice(self._tree.outputs_at(path), _AT_ONCE))  # a folder may have been moved here
+            self._overlooked = self._overlooked or len(items) == _AT_ONCE
             self._see(items)
             if not items:
                 self._drop(path)
@@ -106,6 +109,9 @@ class Lookout:
                 known = self._journal.uploaded.get(item.key)
                 if known is not None and known.stamp == item.stamp:
                     self._store(item)
+                    continue
+                if len(self.pending) >= _HELD and item.key not in self.pending:
+                    self._overlooked = True
                     continue
                 self._wait(item, known)
                 if change is Change.MOVED:

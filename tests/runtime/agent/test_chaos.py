@@ -17,7 +17,7 @@ from tcp_gate import gate
 
 from footplate_runtime.store import find_segments, path_of_key
 
-ALL, FEW = 200, 8
+ALL, FEW = 200, 6
 
 
 @pytest.mark.parametrize(
