@@ -98,7 +98,11 @@ class FileStore:
             if entry.is_dir(follow_symlinks=False):
                 yield from self._below(entry.path, f"{folder}{entry.name}/")
             elif entry.is_file(follow_symlinks=False) and not entry.name.startswith(_UNFINISHED):
-                yield _entry(folder + entry.name, entry.stat(follow_symlinks=False))
+                try:
+                    found = _entry(folder + entry.name, entry.stat(follow_symlinks=False))
+                except FileNotFoundError:  # deleted since the folder was read
+                    continue
+                yield found
 
     def folders(self, folder: str = "") -> Iterator[str]:
         top = os.path.join(self._root, check_folder(folder))

@@ -151,3 +151,15 @@ store.put("key", b"new")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"file://{tmp_path}/key cannot be written: the disk is full; free some space.\n"
+
+
+def test_what_is_deleted_during_a_listing_is_left_out(tmp_path: Path) -> None:
+    store = open_store(tmp_path.as_uri())
+    for key in ("a/1", "a/2", "b/1", "c"):
+        store.put(key, b"x")
+    listing = store.list()
+    seen = [next(listing).key]
+    for key in ("a/2", "b/1"):
+        store.delete(key)
+    seen += [entry.key for entry in listing]
+    assert seen == ["a/1", "c"]
