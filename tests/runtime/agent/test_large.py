@@ -40,6 +40,8 @@ def test_a_sparse_and_dense_output_in_little_memory(in_s3: Replica, size: int) -
         for block in in_s3.store.read(f"outputs/{path.name}"):
             stored.update(block)
         assert stored.hexdigest() == file["sha256"]
+        path.unlink()  # pytest would keep it
+        in_s3.store.delete(f"outputs/{path.name}")
     assert 10 * MIB < peak() < LIMIT
     print(f"{size} bytes: {peak() / MIB:.0f} MiB at most, {'in a control group' if limited else 'not limited'}")
 
