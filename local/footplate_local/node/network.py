@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,15 @@ _FIRST, _LAST = 1, 65534  # of 127.66.0.0/16: a whole loopback network, Linux an
 
 
 class Addresses:
-    """Gives out addresses in turn, so that a new pod rarely gets the one of a pod that has just ended."""
+    """Gives out addresses in turn, so that a new pod rarely gets the one of a pod that has just ended.
 
-    def __init__(self) -> None:
+    The network is one for the whole machine: clusters in different homes begin at different places of it, so that
+    their pods rarely meet at one address, where both could not listen on the same port.
+    """
+
+    def __init__(self, home: Path) -> None:
         self._used: set[str] = set()
-        self._next = _FIRST
+        self._next = _FIRST + zlib.crc32(os.fsencode(home)) % _LAST
 
     def hold(self, address: str) -> None:
         """ADDRESS is in use: by a pod that an earlier node has started."""

@@ -54,7 +54,7 @@ class Node:
         self._timing = timing or Timing()
         self._recorder = Recorder(client, "footplate-node", clock=SystemClock())
         self._shims = Shims()
-        self._addresses = Addresses()
+        self._addresses = Addresses(home.path)
         self._workers: dict[str, PodWorker] = {}
         self._records: dict[str, PodRecord] = {}  # of pods that an earlier node ran, until they are adopted
         self._pending: dict[str, Json] = {}

@@ -7,21 +7,31 @@ from typing import Any
 
 from footplate_local.node.network import Addresses, hosts_text, write_hosts
 
+HOME = Path("/home/ada/.footplate")
+
 
 def pod(created: str, **spec: Any) -> dict[str, Any]:
     return {"metadata": {"namespace": "ns", "creationTimestamp": created}, "spec": spec}
 
 
 def test_every_pod_has_an_address_of_its_own() -> None:
-    addresses = Addresses()
-    addresses.hold("127.66.0.2")
-    assert [addresses.take() for _ in range(3)] == ["127.66.0.1", "127.66.0.3", "127.66.0.4"]
-    addresses.release("127.66.0.1")
-    assert addresses.take() == "127.66.0.5"
+    expected = Addresses(HOME)
+    first, second, third, fourth, fifth = (expected.take() for _ in range(5))
+    addresses = Addresses(HOME)
+    addresses.hold(second)
+    assert [addresses.take() for _ in range(3)] == [first, third, fourth]
+    addresses.release(first)
+    assert addresses.take() == fifth
+
+
+def test_clusters_in_different_homes_begin_at_different_addresses() -> None:
+    first = {Addresses(Path(f"/home/{user}/.footplate")).take() for user in ("ada", "grace", "alan", "edsger")}
+    assert len(first) == 4
+    assert all(address.startswith("127.66.") for address in first)
 
 
 def test_the_whole_network_is_used_before_an_address_comes_again() -> None:
-    addresses = Addresses()
+    addresses = Addresses(HOME)
     taken = {addresses.take() for _ in range(65534)}
     assert len(taken) == 65534
     addresses.release("127.66.200.7")
