@@ -17,8 +17,11 @@ async def stopping(cluster: Cluster) -> Cluster:
     """The chief has ended, and the pods that served it are being deleted; no upload is finished."""
     cluster.scripts |= {name: Script(serves=True) for name in SERVING}
     cluster.kubelet.hold("upload")
+    cluster.kubelet.hold("end")  # a pod that is deleted before it has started has nothing to upload
     await cluster.start_operator()
     await cluster.create(**parameter_servers())
+    await cluster.phase("Running")
+    cluster.kubelet.release("end")
 
     async def told() -> bool:
         return ((await cluster.job()).get("status") or {}).get("reason") == "StoppingReplicas"

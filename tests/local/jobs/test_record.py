@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ def test_completed(local_cluster: LocalCluster) -> None:
     assert (found["footplate"], found["parameters"], found["tags"]) == ("0.1.0", {"epochs": 3}, {"kind": "test"})
     loss = found["metrics"]["loss"]
     assert (loss["min"], loss["max"], loss["step"], loss["count"]) == (loss["last"], 1.0, 2, 3)
-    assert found["createdTime"] <= found["queuedTime"] <= found["startTime"] <= found["endTime"]
+    times = [datetime.fromisoformat(found[f"{name}Time"]) for name in ("created", "queued", "start", "end")]
+    assert times == sorted(times)
     assert found["attempts"][0]["lastLines"] == ["trained"]
     assert found["environment"]["image"] == "footplate/runtime"
 
