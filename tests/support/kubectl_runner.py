@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from api_server import ApiServerInThread
@@ -76,6 +78,15 @@ class Kubectl:
         finally:
             process.kill()
             process.communicate()
+
+    def line(self, process: subprocess.Popen[str], meanwhile: Callable[[], object] = lambda: None) -> str:
+        """The next line of a command in the background; until it comes ``meanwhile`` is called again and again."""
+        assert process.stdout is not None
+        deadline = time.monotonic() + SECONDS
+        while not select.select([process.stdout], [], [], 0.2)[0]:
+            assert time.monotonic() < deadline, f"kubectl prints nothing: {process.args}"
+            meanwhile()
+        return process.stdout.readline().strip()
 
     def in_namespace(self, name: str) -> Kubectl:
         """kubectl in a namespace that is made for it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import urllib.request
 from collections.abc import Iterator
 
 import pytest
 import yaml
-from api_objects import config_map, created, pod
+from api_objects import MERGE, config_map, created, pod
 from kubectl_runner import SECONDS, Kubectl, cluster_with_kubectl
 
 NAMES = {"one": "red", "two": "blue", "three": "red"}
@@ -118,27 +119,32 @@ def test_get_what_is_not_there(kubectl: Kubectl) -> None:
     assert kubectl.fails("top", "pods") == "error: Metrics API not available\n"
 
 
-@pytest.mark.parametrize(("option", "first"), [("-w", ["watched"]), ("--watch-only", [])])
-def test_get_watches(kubectl: Kubectl, option: str, first: list[str]) -> None:
+def test_get_watches(kubectl: Kubectl) -> None:
     path = "/api/v1/namespaces/reading/secrets"
     created(kubectl.server, path, {"metadata": {"name": "watched"}})
-    with kubectl.background("get", "secrets", option, "-o", "name") as watching:
-        assert watching.stdout is not None
-        shown = [watching.stdout.readline().strip() for _ in first]
-        if not first:  # it says nothing before the first change, so that comes when the watch is there
-            wait_for_watch(kubectl)
+    with kubectl.background("get", "secrets", "-w", "-o", "name") as watching:
+        assert kubectl.line(watching) == "secret/watched"
         created(kubectl.server, path, {"metadata": {"name": "next"}})
-        shown.append(watching.stdout.readline().strip())
-        for name in ("watched", "next"):
-            assert kubectl.server.request("DELETE", f"{path}/{name}")[0] == 200
-    assert shown == [f"secret/{name}" for name in [*first, "next"]]
+        assert kubectl.line(watching) == "secret/next"
+    for name in ("watched", "next"):
+        assert kubectl.server.request("DELETE", f"{path}/{name}")[0] == 200
 
 
-def wait_for_watch(kubectl: Kubectl) -> None:
-    """A second kubectl that has begun to watch is proof that the first, started before, has listed."""
-    with kubectl.background("get", "secrets", "-w", "-o", "name") as other:
-        assert other.stdout is not None
-        other.stdout.readline()
+def test_get_watches_only(kubectl: Kubectl) -> None:
+    """It says nothing before the first change, so nobody knows when it has begun to watch."""
+    path = "/api/v1/namespaces/reading/secrets"
+    created(kubectl.server, path, {"metadata": {"name": "watched"}})
+    changes = itertools.count(1)
+
+    def change() -> None:
+        body = {"metadata": {"labels": {"change": str(next(changes))}}}
+        status, _ = kubectl.server.request("PATCH", f"{path}/watched", body, MERGE)
+        assert status == 200
+
+    with kubectl.background("get", "secrets", "--watch-only", "-L", "change", "--no-headers") as watching:
+        shown = kubectl.line(watching, change).split()
+    assert (shown[0], int(shown[-1]) < next(changes)) == ("watched", True)
+    assert kubectl.server.request("DELETE", f"{path}/watched")[0] == 200
 
 
 EXPLAINED = {
