@@ -51,7 +51,7 @@ def test_the_example_trains_with_a_loop_of_its_own(cluster: LocalCluster) -> Non
     run = cluster.run_dir(NAME)
     counts = {role: (c["desired"], c["succeeded"], c["failed"]) for role, c in status["replicas"].items()}
     assert counts == {"chief": (1, 1, 0), "worker": (2, 0, 0), "ps": (2, 0, 0)}, "those that serve were stopped"
-    assert cluster.pods(NAME) == []
+    cluster.wait("all pods are gone", lambda: not cluster.pods(NAME))
 
     told = report(run)
     assert (told["trainer"], told["cluster"]) == ("loop", {"chief": 1, "worker": 2, "ps": 2})

@@ -83,6 +83,8 @@ time.sleep(60)
     described = local_cluster.kubectl("describe", "tj", name).stdout
     assert "Resumed:" in described
     assert wanted in described
+    saved = local_cluster.run_dir(name) / "outputs/attempt-2"
+    local_cluster.wait("the second attempt's file is in the store", saved.exists)
     local_cluster.patch(name, cancel=True)
     local_cluster.phase(name, "Canceled")
     assert log(local_cluster.run_dir(name), "worker-0", 2) == "found ['attempt-1']\n"
