@@ -29,14 +29,14 @@ def main() -> int:
     """Runs the program of this replica and returns the launcher's exit status."""
     _open_missing_streams()
     signals = Signals()
-    signals.install()
     environment = {_text(name): _text(value) for name, value in os.environb.items()}
     root = environment.setdefault(layout.ENV_ROOT, layout.DEFAULT_ROOT)
     console = Console(os.path.join(root, layout.CONSOLE))
-    console.secrets = read_secrets(environment, root, console.say)
-    adopt_orphans()
     began = time.time()
     try:
+        signals.install()  # from here on a signal is an exception
+        console.secrets = read_secrets(environment, root, console.say)
+        adopt_orphans()
         orders, framework, launch = _plan(root, environment, console)
         environment.update(launch.variables)
         limit = StopLimit(seconds_of(environment, layout.ENV_STOP_SECONDS), signals, console, time.monotonic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -59,6 +60,29 @@ def test_a_program_that_does_not_handle_it_dies_of_it(tree: LaunchTree) -> None:
     assert ended.status == 128 + signal.SIGTERM
     assert (ended.exit["exitCode"], ended.exit["signal"]) == (None, signal.SIGTERM)
     assert ended.exit["startTime"] < ended.exit["stopTime"] <= ended.exit["endTime"]
+
+
+def test_a_signal_before_the_program_starts_is_how_it_ended(tree: LaunchTree) -> None:
+    tree.write("train.py", SLEEPS)
+    tree.orders("train.py")
+    slow = tree.root / "secrets" / "0" / "token"  # whoever reads it waits for what comes
+    slow.parent.mkdir(parents=True)
+    os.mkfifo(slow)
+    process = tree.start()
+    writing = wait_until(lambda: opened_for_writing(slow), "the Secret is read")
+    process.terminate()
+    ended = tree.finish(process)
+    os.close(writing)
+    assert ended.status == 128 + signal.SIGTERM
+    assert (ended.exit["exitCode"], ended.exit["signal"]) == (None, signal.SIGTERM)
+
+
+def opened_for_writing(fifo: Path) -> int | None:
+    """Its descriptor, once somebody reads."""
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 IGNORES_TERM = """
