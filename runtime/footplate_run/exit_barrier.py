@@ -32,7 +32,7 @@ def for_the_living(barrier: "Callable[[Any], None]") -> "Callable[[Any], None]":
     def wait(agent: "Any") -> None:
         try:
             _wait(agent)
-        except AttributeError:  # the same
+        except AttributeError:  # another torch, too
             barrier(agent)
         except RuntimeError:
             pass  # torch's errors of a store: it was on worker 0, which has seen that all have ended

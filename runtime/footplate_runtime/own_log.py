@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
+
+from footplate_runtime.clock import rfc3339
 
 
 class OwnLog:
@@ -19,14 +20,13 @@ class OwnLog:
 
     def __call__(self, message: str) -> None:
         print(message, flush=True)
-        time = datetime.fromtimestamp(self._wall(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
             # The program can write beside it: neither a link nor a pipe in its place may lead or hold us anywhere.
             fd = os.open(
                 self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644
             )
             try:
-                os.write(fd, f"{time} {message}\n".encode("utf-8", "replace"))
+                os.write(fd, f"{rfc3339(self._wall())} {message}\n".encode("utf-8", "replace"))
             finally:
                 os.close(fd)
         except OSError as error:

@@ -13,6 +13,7 @@ from typing import Any
 from footplate import __version__
 from footplate.api.conditions import OUTPUTS_PERSISTED, get_condition
 from footplate.api.phases import Phase
+from footplate.api.scalars import rfc3339
 from footplate.api.training_job import TrainingJob
 from footplate.api.training_job_status import Attempt
 from footplate.jobs.context import Context
@@ -143,4 +144,4 @@ def _outputs(job: TrainingJob) -> Told:
 
 
 def _time(time: datetime | None) -> str | None:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
+    return rfc3339(time) if time else None

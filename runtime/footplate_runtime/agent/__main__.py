@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,6 @@ def main() -> int:
 
 def _run(env: Mapping[str, str]) -> int:
     import random
-    import time
 
     from footplate_runtime.agent.agent import Agent, Surroundings
     from footplate_runtime.agent.alone import work_alone
@@ -66,15 +66,11 @@ def _run(env: Mapping[str, str]) -> int:
 
 def _monotonic() -> float:
     """Seconds, also of the time for which the machine was suspended: the fence must not take an hour for a moment."""
-    import time
-
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _watch_until_stopped(agent: Agent) -> None:
     """A tick a second; in between, hints and finished uploads are taken in when there are some."""
-    import time
-
     from footplate_runtime.agent.agent import TICK_SECONDS
 
     next_tick = time.monotonic() + _AT_MOST_EVERY

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from footplate_runtime import contract
 from footplate_runtime.agent.calls import Calls
-from footplate_runtime.agent.clock import rfc3339
 from footplate_runtime.agent.counted_store import CountedStore
 from footplate_runtime.agent.fence import Fence, Superseded
 from footplate_runtime.agent.fenced_store import FencedStore
@@ -30,6 +29,7 @@ from footplate_runtime.agent.transfers import Transfers
 from footplate_runtime.agent.tree import Tree
 from footplate_runtime.agent.watching import Watching
 from footplate_runtime.changing import change
+from footplate_runtime.clock import rfc3339
 from footplate_runtime.files import cut, write_termination_message
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.record.by_agent import Ending, Logged

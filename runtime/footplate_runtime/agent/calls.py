@@ -1,4 +1,4 @@
-"""Calls of the store that are not uploads of files: tried in the background, or insisted on until a deadline."""
+"""Calls of the store that are not uploads of files: made in the background, or insisted on until a deadline."""
 
 from __future__ import annotations
 
@@ -24,25 +24,6 @@ class Calls:
         self._random = random
         self._failed = failed
         self._transfers = Transfers(_THREADS)
-        self._not_before: dict[str, float] = {}
-
-    def attempt(self, name: str, call: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Start ``call`` unless it runs or failed a moment ago; ask again until ``then`` was called with its result."""
-        self._transfers.settle()
-        if self._monotonic() < self._not_before.get(name, 0.0):
-            return
-        self._not_before[name] = float("inf")
-
-        def done(outcome: object) -> None:
-            if isinstance(outcome, StoreError):
-                self._not_before[name] = self._monotonic() + 5.0 * (0.5 + self._random())
-                self._failed(outcome)
-            elif isinstance(outcome, Exception):
-                raise outcome
-            else:
-                then(cast(T, outcome))
-
-        self._transfers.submit(Transfer(call, done))
 
     def ask(self, call: Callable[[], T], then: Callable[[T], None], otherwise: Callable[[], None]) -> None:
         """Start ``call`` once; ``then`` is called with its result, ``otherwise`` when the store fails."""

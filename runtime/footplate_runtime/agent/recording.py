@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from footplate_runtime.agent.calls import Calls
-from footplate_runtime.agent.clock import rfc3339
 from footplate_runtime.agent.fence import Fence, Superseded
 from footplate_runtime.changing import change
+from footplate_runtime.clock import rfc3339
 from footplate_runtime.files import compact_json
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.record.by_agent import Ending, Logged, begun, ended, going_on, salvaged

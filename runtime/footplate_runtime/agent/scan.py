@@ -64,14 +64,14 @@ class Scan:
         if any(self._skip(parent, True) for parent in parents):
             return
         try:
-            mode = os.lstat(self._full(path)).st_mode
-            if self._skip(path, modes.S_ISDIR(mode)):
+            stat = os.lstat(self._full(path))
+            if self._skip(path, modes.S_ISDIR(stat.st_mode)):
                 return
-            if modes.S_ISLNK(mode):
+            if modes.S_ISLNK(stat.st_mode):
                 yield from self._through_link(path, ())
-            elif modes.S_ISREG(mode):
-                yield Found(path, Stamp.of(os.lstat(self._full(path))))
-            elif modes.S_ISDIR(mode):
+            elif modes.S_ISREG(stat.st_mode):
+                yield Found(path, Stamp.of(stat))
+            elif modes.S_ISDIR(stat.st_mode):
                 self._todo.append(_Folder(path, ()))
         except (FileNotFoundError, NotADirectoryError):
             return

@@ -14,7 +14,7 @@ from footplate_runtime.store.errors import (
     StoreThrottled,
     StoreUnavailable,
 )
-from footplate_runtime.store.growing import Segment, find_segments, list_growing, read_growing, segments
+from footplate_runtime.store.growing import Segment, find_segments, list_growing, read_growing, segment_of, segments
 from footplate_runtime.store.keys import key_of_path, path_of_key
 from footplate_runtime.store.opening import open_store, split_uri, without_password
 from footplate_runtime.store.settings import StoreSettings
@@ -38,6 +38,7 @@ __all__ = [
     "open_store",
     "path_of_key",
     "read_growing",
+    "segment_of",
     "segments",
     "split_uri",
     "without_password",

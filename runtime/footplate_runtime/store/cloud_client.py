@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
+from footplate_runtime.store.cloud_errors import first_line
 from footplate_runtime.store.credentials import Credentials
 from footplate_runtime.store.errors import InvalidStore
 from footplate_runtime.store.settings import StoreSettings
@@ -96,9 +97,9 @@ class Clients:
                     config = _known(variables) | ({"endpoint": endpoint} if endpoint else {})
                     return AzureStore(self._bucket, config=config, **given)  # type: ignore[arg-type]
         except (BaseError, ValueError) as error:
-            said = str(error).strip().split("\n", 1)[0].rstrip(".")
             raise InvalidStore(
-                f"The store {self._scheme}://{self._bucket}/ cannot be used: {said}; check its settings and Secret."
+                f"The store {self._scheme}://{self._bucket}/ cannot be used: {first_line(error)}; "
+                "check its settings and Secret."
             ) from error
 
 

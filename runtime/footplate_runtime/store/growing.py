@@ -28,12 +28,18 @@ class Segment(NamedTuple):
         return f"{of}.{self.start:015d}-{self.end:015d}"
 
 
+def segment_of(key: str) -> tuple[str, Segment] | None:
+    """The key of the file that the object of this key is a segment of, and which; None for one that is whole."""
+    match = _NAME.fullmatch(key)
+    return (match["key"], Segment(int(match["start"]), int(match["end"]))) if match else None
+
+
 def find_segments(store: Store, folder: str) -> Iterator[tuple[str, Segment]]:
     """All segments below a folder, each with the key of the file it is of; one listing."""
     for entry in store.list(folder):
-        match = _NAME.fullmatch(entry.key)
-        if match:
-            yield match["key"], Segment(int(match["start"]), int(match["end"]))
+        found = segment_of(entry.key)
+        if found is not None:
+            yield found
 
 
 def segments(store: Store, key: str) -> list[Segment]:
@@ -43,8 +49,8 @@ def segments(store: Store, key: str) -> list[Segment]:
 
 def list_growing(store: Store, folder: str) -> list[str]:
     """Keys of the growing files below a folder, whole or in segments, sorted."""
-    matches = ((entry.key, _NAME.fullmatch(entry.key)) for entry in store.list(folder))
-    return sorted({match["key"] if match else key for key, match in matches})
+    keys = (entry.key for entry in store.list(folder))
+    return sorted({found[0] if (found := segment_of(key)) else key for key in keys})
 
 
 def read_growing(store: Store, key: str, start: int = 0) -> Iterator[bytes]:

@@ -22,6 +22,7 @@ from footplate.cli.runs.run import Run
 from footplate.cli.screen import STYLES, tell
 from footplate.cli.tables import Cell, as_csv, table
 from footplate.cli.text import duration, number, shorten
+from footplate_runtime.clock import rfc3339
 
 _METRICS_SHOWN = 3
 _PARAMETERS_SHOWN = 4
@@ -151,7 +152,7 @@ def as_json(run: Run, now: datetime) -> dict[str, Any]:
 
 
 def _stamp(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    return rfc3339(moment.timestamp()) if moment else None
 
 
 def _csv(runs: Sequence[Run], now: datetime) -> str:

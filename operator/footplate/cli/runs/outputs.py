@@ -11,10 +11,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from footplate.jobs.text import byte_size, plural
+from footplate_runtime.clock import rfc3339
 from footplate_runtime.contract import MANIFEST, OUTPUTS
 from footplate_runtime.store import Entry, NotFound, Store
 
@@ -36,8 +37,8 @@ class Output:
     deleted: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        modified = self.modified.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         deleted = {"deleted": True} if self.deleted else {}
+        modified = rfc3339(self.modified.timestamp())
         return {"path": self.path, "size": self.size, "modified": modified, "sha256": self.sha256, **deleted}
 
 

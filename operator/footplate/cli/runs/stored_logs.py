@@ -20,11 +20,10 @@ from footplate.cli.runs.find import Found, again
 from footplate.cli.runs.run import Run
 from footplate.cli.tables import table
 from footplate.jobs.text import byte_size, listed
-from footplate_runtime.store import Store, StoreError
+from footplate_runtime.store import Store, StoreError, segment_of
 
 _FOLDER = "logs/"
 _CONSOLE = re.compile(r"logs/(?P<attempt>\d+)/(?P<replica>[a-z][a-z0-9-]*-\d+)(\.r(?P<replacement>\d+))?\.log")
-_SEGMENT = re.compile(r"(?P<key>.+)\.\d{15}-(?P<end>\d{15})", re.DOTALL)
 _LOOK_SECONDS = 2.0
 
 
@@ -57,12 +56,12 @@ def log_files(store: Store) -> list[LogFile]:
     """All logs of a run, by path. Raises StoreError."""
     found: dict[str, LogFile] = {}
     for entry in store.list(_FOLDER):
-        segment = _SEGMENT.fullmatch(entry.key)
-        path = (segment["key"] if segment else entry.key).removeprefix(_FOLDER)
-        size = int(segment["end"]) if segment else entry.size
+        growing = segment_of(entry.key)
+        key, size = (growing[0], growing[1].end) if growing else (entry.key, entry.size)
+        path = key.removeprefix(_FOLDER)
         known = found.get(path)
-        if known is None or (known.grows and (segment is None or size > known.size)):
-            found[path] = LogFile(path, size, grows=segment is not None)
+        if known is None or (known.grows and (growing is None or size > known.size)):
+            found[path] = LogFile(path, size, grows=growing is not None)
     return [found[path] for path in sorted(found, key=_by_attempt)]
 
 
