@@ -153,7 +153,8 @@ def _make(order: Order, environ: Mapping[str, str]) -> None:
     print(f"building {order.name} with {python}", flush=True)
     _run([python, "-m", "venv", str(order.folder)], environ, "the virtual environment could not be made")
     pip = [str(order.folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    install = [*pip, "install", "--progress-bar", "off"]
+    # Compiling all modules takes longer than all else; Python compiles those that a program imports, once.
+    install = [*pip, "install", "--no-compile", "--progress-bar", "off"]
     if order.variables or order.build_requirements:
         # pip's cache has wheels that it built before, by name and version alone: for another MPI or other variables.
         install.append("--no-cache-dir")
