@@ -18,6 +18,7 @@ from footplate.constants import (
     MANAGED_BY,
 )
 from footplate.jobs.context import StoreAddress
+from footplate.jobs.literal import literal
 from footplate.jobs.pods import RESTRICTED
 from footplate_runtime import contract
 
@@ -56,8 +57,7 @@ def build_pod(environment: Environment, content: str, builder: Builder) -> dict[
     """The manifest of the build of `environment`, whose content hash is `content`."""
     spec = environment.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     order = {"version": 1, "contentHash": content, "spec": spec}
-    text = json.dumps(order, sort_keys=True).replace("$", "$$")  # Kubernetes would expand $(NAME) in it
-    values = {**builder.env, contract.ENV_BUILD: text}
+    values = {**builder.env, contract.ENV_BUILD: literal(json.dumps(order, sort_keys=True))}
     metadata = environment.metadata
     pod: dict[str, Any] = {
         "apiVersion": "v1",
@@ -106,7 +106,7 @@ def _with_log(pod: dict[str, Any], content: str, keeper: LogKeeper) -> dict[str,
         "restartPolicy": "Always",  # Kubernetes: Sidecar Containers
         "env": [
             {"name": contract.ENV_BUILD_LOG, "value": _LOG_PATH},
-            {"name": contract.ENV_BUILD_STORE, "value": json.dumps(told, sort_keys=True).replace("$", "$$")},
+            {"name": contract.ENV_BUILD_STORE, "value": literal(json.dumps(told, sort_keys=True))},
         ],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
         "securityContext": dict(RESTRICTED),

@@ -9,7 +9,7 @@ from typing import Any
 from footplate.api.environment import Environment
 from footplate.constants import CONTAINER_BUILD
 from footplate.engine.keys import Key
-from footplate.jobs.observe import owner_of, termination_report
+from footplate.jobs.observe import owner_key, owner_of, termination_report
 
 Json = Mapping[str, Any]
 
@@ -55,19 +55,17 @@ def environment_view(body: Json) -> EnvironmentView:
 
 def build_pod_view(body: Json) -> BuildPodView:
     metadata, status = body["metadata"], body.get("status") or {}
-    owner = owner_of(metadata)
-    namespace = metadata["namespace"]
     state: Json = {}
     for container in status.get("containerStatuses") or ():
         if container.get("name") == CONTAINER_BUILD:
             state = container.get("state") or {}
     details = state.get("terminated") or state.get("waiting") or {}
     return BuildPodView(
-        key=Key("Pod", namespace, metadata["name"]),
+        key=Key("Pod", metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        owner_uid=owner.get("uid"),
-        owner=Key(owner["kind"], namespace, owner["name"]) if owner else None,
+        owner_uid=owner_of(metadata).get("uid"),
+        owner=owner_key(metadata),
         phase=status.get("phase", "Pending"),
         message=status.get("message") or details.get("message") or details.get("reason") or "",
         result=termination_report(details.get("message", "")),

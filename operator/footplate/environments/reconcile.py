@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
+from footplate.corrections import delete_pod, read_again
 from footplate.engine.clock import Clock
 from footplate.engine.keys import Key
 from footplate.engine.result import After, Done, Result
@@ -12,7 +13,7 @@ from footplate.engine.store import Store
 from footplate.environments.builders import Builder
 from footplate.environments.observe import BuildPodView, EnvironmentView, build_pod_view, environment_view
 from footplate.environments.plan import Built, Plan, plan
-from footplate.errors import Conflict, Retry
+from footplate.errors import Conflict
 from footplate.kube.apply import ensure
 from footplate.kube.client import KubeClient
 from footplate.kube.resources import ENVIRONMENTS, PODS
@@ -65,8 +66,7 @@ class EnvironmentReconciler:
         for body in step.create:
             self._pods.put(build_pod_view(await ensure(self._client, PODS, body, view.uid)))
         for pod in step.delete:
-            if not await self._client.delete(PODS, pod.key.name, pod.key.namespace, uid=pod.uid):
-                self._pods.remove(pod)  # it is gone, which was never told
+            await delete_pod(self._client, self._pods, pod.key, pod.uid)
 
     async def _write_status(self, view: EnvironmentView, step: Plan) -> None:
         status = step.status.to_json()
@@ -75,10 +75,9 @@ class EnvironmentReconciler:
         try:
             written = await self._client.update(ENVIRONMENTS, {**view.body, "status": status}, subresource="status")
         except Conflict as error:
-            fresh = await self._client.get(ENVIRONMENTS, view.key.name, view.key.namespace)
-            if fresh is not None:
-                self._environments.put(environment_view(fresh))
-            raise Retry(0.1, f"{view.key} has changed meanwhile") from error
+            raise await read_again(
+                self._client, ENVIRONMENTS, self._environments, environment_view, view.key
+            ) from error
         fresh_view = environment_view(written)
         self._environments.put(fresh_view)
         self._changed(fresh_view)

@@ -208,6 +208,12 @@ def owner_of(metadata: Json) -> Json:
     return next((o for o in metadata.get("ownerReferences") or () if o.get("controller")), {})
 
 
+def owner_key(metadata: Json) -> Key | None:
+    """Its controller in the work queue."""
+    owner = owner_of(metadata)
+    return Key(owner["kind"], metadata["namespace"], owner["name"]) if owner else None
+
+
 def _number(label: str | None) -> int:
     """Anyone may put our labels on a pod of theirs: what is no number counts as 0, which no attempt has."""
     return int(label) if label and label.isascii() and label.isdigit() else 0
@@ -217,8 +223,6 @@ def pod_view(body: Json) -> PodView:
     """A pod of ours as the API server sends it, made small."""
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
     labels = metadata.get("labels") or {}
-    owner = owner_of(metadata)
-    namespace = metadata["namespace"]
     conditions = status.get("conditions") or ()
     init = status.get("initContainerStatuses") or ()
     disrupted = _condition(conditions, "DisruptionTarget", "True")
@@ -226,11 +230,11 @@ def pod_view(body: Json) -> PodView:
     created = parse_time(metadata["creationTimestamp"])
     assert created is not None
     return PodView(
-        key=Key("Pod", namespace, metadata["name"]),
+        key=Key("Pod", metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        owner_uid=owner.get("uid"),
-        owner=Key(owner["kind"], namespace, owner["name"]) if owner else None,
+        owner_uid=owner_of(metadata).get("uid"),
+        owner=owner_key(metadata),
         attempt=_number(labels.get(LABEL_ATTEMPT)),
         replica=Replica(labels.get(LABEL_ROLE, ""), _number(labels.get(LABEL_INDEX))),
         phase=status.get("phase", "Pending"),
@@ -254,14 +258,13 @@ def pod_view(body: Json) -> PodView:
 def recorder_view(body: Json) -> RecorderView:
     """The pod that writes a job's record, made small."""
     metadata, status = body["metadata"], body.get("status") or {}
-    owner, namespace = owner_of(metadata), metadata["namespace"]
     container = _container(status.get("containerStatuses") or (), CONTAINER_RECORD)
     return RecorderView(
-        key=Key("Pod", namespace, metadata["name"]),
+        key=Key("Pod", metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        owner_uid=owner.get("uid"),
-        owner=Key(owner["kind"], namespace, owner["name"]) if owner else None,
+        owner_uid=owner_of(metadata).get("uid"),
+        owner=owner_key(metadata),
         phase=status.get("phase", "Pending"),
         recorded=(metadata.get("labels") or {}).get(LABEL_RECORDED, ""),
         exit_code=container.exit_code,

@@ -37,7 +37,8 @@ def watch(scene: Scene, editor: StatusEditor) -> tuple[float | None, tuple[Event
     before = get_condition(scene.job.status.conditions, NOT_RESPONDING)
     told = before is not None and before.status == "True"
     editor.condition(NOT_RESPONDING, True, "NoProgress", sentence)
-    if scene.job.spec.retry.not_responding:
-        editor.note_cause(scene.attempt, Diagnosis(Cause.NOT_RESPONDING, sentence, scene.first))
-        return 0.1, () if told else (Event(Cause.NOT_RESPONDING.value, sentence),)
-    return None, () if told else (Event(Cause.NOT_RESPONDING.value, sentence),)
+    events = () if told else (Event(Cause.NOT_RESPONDING.value, sentence),)
+    if not scene.job.spec.retry.not_responding:
+        return None, events
+    editor.note_cause(scene.attempt, Diagnosis(Cause.NOT_RESPONDING, sentence, scene.first))
+    return 0.1, events

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.constants import FINALIZER
+from footplate.corrections import SOON, delete_pod, read_again
 from footplate.engine.clock import Clock
 from footplate.engine.keys import Key
 from footplate.engine.result import After, Done, Result
@@ -25,8 +26,8 @@ from footplate.jobs.hindrances import Hindrances
 from footplate.jobs.job_view import JobView, job_view
 from footplate.jobs.observe import AgentStatus, EnvironmentImage, Hindrance, Observed, PodView, pod_view
 from footplate.jobs.plan import failed, plan, stalled
-from footplate.jobs.record_keeper import SOON, RecordKeeper
-from footplate.jobs.scene import TERMINAL, Deletion, Plan, expected_pods
+from footplate.jobs.record_keeper import RecordKeeper
+from footplate.jobs.scene import TERMINAL, Plan, expected_pods
 from footplate.kube.apply import ensure_all
 from footplate.kube.client import KubeClient
 from footplate.kube.events import Recorder
@@ -174,7 +175,8 @@ class JobReconciler:
         try:
             await self._create(job, step.create)
             for deletion in step.delete:
-                await self._delete(job, deletion)
+                pod = Key("Pod", job.metadata.namespace, deletion.name)
+                await delete_pod(self._client, self._pods, pod, deletion.uid, 0 if deletion.force else None)
         except (ApiError, NameTaken) as error:
             return error
         return None
@@ -201,19 +203,6 @@ class JobReconciler:
         except AlreadyExists:
             log.debug("Secret %s is there already", secret["metadata"]["name"])
 
-    async def _delete(self, job: TrainingJob, deletion: Deletion) -> None:
-        """A pod that is not there any more is a ghost in our store: its deletion was never told."""
-        there = await self._client.delete(
-            PODS,
-            deletion.name,
-            job.metadata.namespace,
-            uid=deletion.uid,
-            grace_seconds=0 if deletion.force else None,
-        )
-        ghost = None if there else self._pods.get(Key("Pod", job.metadata.namespace, deletion.name))
-        if ghost is not None:
-            self._pods.remove(ghost)
-
     def _troubled(self, job: TrainingJob, trouble: ApiError | NameTaken) -> TrainingJobStatus:
         """A step failed: the status says which and why, in the API server's own words."""
         now = self._clock.now()
@@ -237,10 +226,7 @@ class JobReconciler:
         try:
             written = await self._client.update(TRAINING_JOBS, {**body, "status": wanted}, subresource="status")
         except Conflict as error:
-            fresh = await self._client.get(TRAINING_JOBS, view.key.name, view.key.namespace)
-            if fresh is not None:
-                self._jobs.put(job_view(fresh))
-            raise Retry(SOON, f"{view.key} has changed meanwhile") from error
+            raise await read_again(self._client, TRAINING_JOBS, self._jobs, job_view, view.key) from error
         self._jobs.put(job_view(written))
         if status.phase is not None and status.phase != job.status.phase:
             log.info("%s: %s (%s) %s", view.key, status.phase.value, status.reason, status.message)

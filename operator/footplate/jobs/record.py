@@ -18,6 +18,7 @@ from footplate.api.training_job import TrainingJob
 from footplate.api.training_job_status import Attempt
 from footplate.jobs.context import Context
 from footplate.jobs.launch import run_uri, store_of
+from footplate.jobs.literal import literal
 
 LIMIT = 100_000  # characters: Linux takes 128 KiB in one variable (execve(2): MAX_ARG_STRLEN)
 
@@ -84,7 +85,7 @@ def as_variable(told: Mapping[str, Any]) -> str:
         text = json.dumps(told, sort_keys=True, separators=(",", ":"))
         if len(text) <= LIMIT:
             break
-    return text.replace("$", "$$")  # Kubernetes would expand $(NAME) in it
+    return literal(text)
 
 
 def _nothing(told: Mapping[str, Any]) -> Mapping[str, Any]:

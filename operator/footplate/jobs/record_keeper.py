@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 
 from footplate.constants import FINALIZER
+from footplate.corrections import delete_pod, read_again
 from footplate.engine.keys import Key
 from footplate.engine.store import Store
-from footplate.errors import Conflict, Forbidden, Invalid, NameTaken, NotFound, Retry
+from footplate.errors import Conflict, Forbidden, Invalid, NameTaken, NotFound
 from footplate.jobs.job_view import JobView, job_view
 from footplate.jobs.observe import RecorderView, recorder_view
-from footplate.jobs.scene import Deletion, Recording
+from footplate.jobs.scene import Recording
 from footplate.kube.apply import ensure
 from footplate.kube.client import KubeClient
 from footplate.kube.resources import PODS, TRAINING_JOBS
 
 log = logging.getLogger(__name__)
-
-SOON = 0.1  # seconds
 
 
 class RecordKeeper:
@@ -40,10 +39,7 @@ class RecordKeeper:
         try:
             body = await self._client.patch(TRAINING_JOBS, view.key.name, view.key.namespace, change)
         except Conflict as error:
-            fresh = await self._client.get(TRAINING_JOBS, view.key.name, view.key.namespace)
-            if fresh is not None:
-                self._jobs.put(job_view(fresh))
-            raise Retry(SOON, f"{view.key} has changed meanwhile") from error
+            raise await read_again(self._client, TRAINING_JOBS, self._jobs, job_view, view.key) from error
         except NotFound:
             log.debug("%s is gone", view.key)
             return view
@@ -59,7 +55,8 @@ class RecordKeeper:
         if recording.release:
             await self.hold(view, False)
         if recording.delete is not None:
-            await self._delete(view.key.namespace, recording.delete)
+            pod = Key("Pod", view.key.namespace, recording.delete.name)
+            await delete_pod(self._client, self._recorders, pod, recording.delete.uid)
         if recording.create is None:
             return
         try:
@@ -68,10 +65,3 @@ class RecordKeeper:
             log.warning("%s: the pod that writes its record cannot be made: %s", view.key, error)
         else:
             self._recorders.put(recorder_view(made))
-
-    async def _delete(self, namespace: str, deletion: Deletion) -> None:
-        """One that is not there any more is a ghost in our store: its deletion was never told."""
-        there = await self._client.delete(PODS, deletion.name, namespace, uid=deletion.uid)
-        ghost = None if there else self._recorders.get(Key("Pod", namespace, deletion.name))
-        if ghost is not None:
-            self._recorders.remove(ghost)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from footplate.constants import CONTAINER_TRAIN
+from footplate.jobs.literal import literal
 from footplate_runtime import contract
 
 _ALL_MAY_READ = 0o444  # the program may run under any user
@@ -39,8 +40,7 @@ def with_masking(pod: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _told(names: Sequence[str]) -> Sequence[Mapping[str, str]]:
-    text = json.dumps(names).replace("$", "$$")  # Kubernetes would expand $(NAME) in it
-    return [{"name": contract.ENV_SECRET_VARIABLES, "value": text}] if names else []
+    return [{"name": contract.ENV_SECRET_VARIABLES, "value": literal(json.dumps(names))}] if names else []
 
 
 def _mount(number: int) -> Mapping[str, Any]:
