@@ -21,7 +21,8 @@ from footplate.engine.clock import SystemClock
 from footplate.health import HealthServer
 from footplate.kube.lease import LeaderLease
 from footplate.metrics import OperatorMetrics
-from footplate.settings import Settings, SettingsError, load
+from footplate.settings import Settings
+from footplate.settings_file import SettingsError, load
 
 log = logging.getLogger("footplate")
 
@@ -65,7 +66,17 @@ async def serve(settings: Settings) -> int:
         )
         await health.start()
         identity = f"{platform.node()}_{os.getpid()}"
-        lease = LeaderLease(client, "footplate-operator", settings.operator_namespace, identity, clock)
+        seconds = settings.lease_seconds
+        lease = LeaderLease(
+            client,
+            "footplate-operator",
+            settings.operator_namespace,
+            identity,
+            clock,
+            seconds.duration,
+            seconds.renew,
+            seconds.retry,
+        )
         work = asyncio.ensure_future(lead(operator, lease, stop))
         stopping = asyncio.ensure_future(stop.wait())
         try:

@@ -19,13 +19,13 @@ from footplate.engine.workers import work
 from footplate.environments.builders import Builder, LogKeeper
 from footplate.environments.reconcile import EnvironmentReconciler
 from footplate.jobs.agents import AgentPoller
-from footplate.jobs.context import Context, StoreAddress
+from footplate.jobs.context import Amounts, Context, Runtime, StoreAddress
 from footplate.jobs.reconcile import JobReconciler
 from footplate.jobs.record_keeper import RecordKeeper
 from footplate.kube.client import KubeClient
 from footplate.kube.events import Recorder
 from footplate.metrics import OperatorMetrics
-from footplate.settings import Settings
+from footplate.settings import ContainerResources, Settings
 from footplate.watched import Lister, Watched
 
 log = logging.getLogger(__name__)
@@ -120,15 +120,31 @@ def context_of(settings: Settings) -> Context:
         store=StoreAddress(
             store.uri, store.secret_name, store.endpoint, store.region, store.path_style, store.ca_certificate
         ),
-        runtime_image=settings.runtime_image,
+        runtime=Runtime(
+            image=settings.runtime_image,
+            fetch=_amounts(settings.runtime_resources.fetch),
+            agent=_amounts(settings.runtime_resources.agent),
+            pull_policy=settings.runtime_pull_policy,
+            pull_secrets=settings.image_pull_secrets,
+        ),
         poll_seconds=settings.poll_seconds,
+    )
+
+
+def _amounts(resources: ContainerResources) -> Amounts:
+    return Amounts(
+        {str(name): amount for name, amount in resources.requests.items()},
+        {str(name): amount for name, amount in resources.limits.items()},
     )
 
 
 def builder_of(settings: Settings) -> Builder | None:
     builder = settings.builder
-    keeper = LogKeeper(settings.runtime_image, context_of(settings).store)
-    return Builder(builder.image, builder.command, builder.env, keeper) if builder.image else None
+    if builder.image is None:
+        return None
+    context = context_of(settings)
+    keeper = LogKeeper(context.runtime, context.store)
+    return Builder(builder.image, builder.command, builder.env, keeper, context.runtime.pull_secrets)
 
 
 @contextlib.asynccontextmanager

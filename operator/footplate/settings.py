@@ -1,105 +1,160 @@
-"""The operator's settings: one YAML file, read once at the start (docs/architecture.md, Settings of the operator)."""
+"""The operator's settings: one YAML file (docs/settings.md). Models alone; settings_file.py reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from footplate.errors import SettingsError
-
-__all__ = ["BuilderSettings", "Settings", "SettingsError", "StoreSettings", "load"]
+from footplate.api.scalars import QUANTITY_PATTERN
+from footplate.quantity import parse_quantity
 
 Text = Annotated[str, Field(min_length=1)]
+# A bare number is a quantity, too, as in a pod.
+Quantity = Annotated[str, Field(strict=False, coerce_numbers_to_str=True, pattern=QUANTITY_PATTERN)]
+# Kubernetes: DNS subdomain names, and DNS labels for namespaces.
+ObjectName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+NamespaceName = Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+_Resource = Literal["cpu", "memory", "ephemeral-storage"]
+RESOURCES: Sequence[str] = get_args(_Resource)
+Amounts = Mapping[_Resource, Quantity]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Keys and values of the file."""
+
     # Strict: `workers: "16"` and `qps: true` are mistakes, not numbers.
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, strict=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+    )
 
 
-class StoreSettings(_Section):
-    """Where the runs of all jobs go."""
+class StoreSettings(Section):
+    """Where the runs of all jobs go (docs/store.md)."""
 
     uri: Annotated[str, Field(pattern=r"^(s3|gs|az|file)://.")]
-    secret_name: Text | None = None
-    """The Secret with the store's keys, in the namespace of each job; None when none are needed."""
+    """The address under which each run has a folder: `s3://`, `gs://`, `az://` or `file://`."""
+    secret_name: ObjectName | None = None
+    """The Secret with the store's keys, in the namespace of each job; absent when none are needed."""
     endpoint: Text | None = None
+    """The address of the service where it is not the cloud's own, e.g. `https://minio.example:9000`."""
     region: Text | None = None
+    """The region of the bucket."""
     path_style: bool = True
     """The bucket is a folder of the endpoint; false: a part of its host name."""
     ca_certificate: Annotated[str, Field(pattern=r"^\s*-----BEGIN CERTIFICATE-----")] | None = None
-    """PEM of the CAs to trust besides those of the runtime image."""
+    """PEM of the authorities to trust besides those of the runtime image."""
 
 
-class BuilderSettings(_Section):
+class BuilderSettings(Section):
     """The pods that build Environments; without an image those that need a build fail."""
 
     image: Text | None = None
+    """The image that builds."""
     command: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """How it is called; empty: the image's own entry point."""
     env: Mapping[str, str] = {}
+    """More variables for it."""
 
 
-class Settings(_Section):
+class ContainerResources(Section):
+    """Of a container that Footplate adds. Each list that is given replaces the default one."""
+
+    requests: Amounts
+    limits: Amounts
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> Self:
+        for name, amount in self.requests.items():
+            limit = self.limits.get(name)
+            if limit is not None and parse_quantity(amount) > parse_quantity(limit):
+                raise ValueError(f"requests more {name} ({amount}) than it may use ({limit})")
+        return self
+
+
+class FetchResources(ContainerResources):
+    """The init container `fetch`, which brings code and inputs."""
+
+    requests: Amounts = {"cpu": "50m", "memory": "64Mi"}
+    """What the init container `fetch` asks for: `cpu`, `memory`, `ephemeral-storage`."""
+    limits: Amounts = {"memory": "512Mi"}
+    """What it may use at most; the same keys."""
+
+
+class AgentResources(ContainerResources):
+    """The sidecar `agent`, which uploads outputs, and all else of ours that talks to the store."""
+
+    requests: Amounts = {"cpu": "50m", "memory": "64Mi"}
+    """What the sidecar `agent` asks for, and the containers that write records and keep logs of builds."""
+    limits: Amounts = {"memory": "256Mi"}
+    """What they may use at most; the same keys."""
+
+
+class RuntimeResources(Section):
+    """Of the containers that Footplate adds to pods."""
+
+    fetch: FetchResources = FetchResources()
+    agent: AgentResources = AgentResources()
+
+
+class LeaseSeconds(Section):
+    """How leadership changes hands between replicas of the operator (Kubernetes: leases)."""
+
+    duration: Annotated[float, Field(gt=0, le=3600)] = 15
+    """A replica that has not seen the Lease change for so long takes it over."""
+    renew: Annotated[float, Field(gt=0)] = 10
+    """A leader that could not renew for so long stops."""
+    retry: Annotated[float, Field(gt=0)] = 2
+    """The pause between two tries, of the leader and of those that wait."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.retry < self.renew < self.duration:
+            raise ValueError(
+                "needs retry < renew < duration, or two could lead at once; "
+                f"not {self.retry:g}, {self.renew:g} and {self.duration:g}"
+            )
+        return self
+
+
+class Settings(Section):
+    """All of the file."""
+
     store: StoreSettings
     runtime_image: Text = "footplate/runtime:0.1.0"
+    """The image of the containers that Footplate adds to pods."""
+    runtime_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """When its image is pulled; absent: Kubernetes decides by the tag."""
+    runtime_resources: RuntimeResources = RuntimeResources()
+    image_pull_secrets: Annotated[tuple[ObjectName, ...], Field(strict=False)] = ()
+    """Secrets, in the namespace of each job, with which all images of its pods are pulled."""
     builder: BuilderSettings = BuilderSettings()
-    namespaces: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+    namespaces: Annotated[tuple[NamespaceName, ...], Field(strict=False)] = ()
     """Those that are served; empty: all."""
-    operator_namespace: Text = "footplate-system"
+    operator_namespace: NamespaceName = "footplate-system"
+    """Where the Lease is, and the Environments that all namespaces may use."""
     qps: Annotated[float, Field(gt=0)] = 100
+    """Calls to the API server a second, in the long run."""
     burst: Annotated[int, Field(ge=1)] = 200
+    """Calls to the API server at once."""
     workers: Annotated[int, Field(ge=1, le=1000)] = 16
+    """Objects that are worked on at the same time."""
     sweep_seconds: Annotated[float, Field(gt=0)] = 300
+    """How often everything is listed, in case that a watch has missed something."""
     poll_seconds: Annotated[float, Field(gt=0)] = 15
+    """How often running jobs' agents are asked for metrics, and what waits is looked at again."""
     leader_election: bool = True
+    """Only the holder of the Lease works; false where there is one operator for certain."""
+    lease_seconds: LeaseSeconds = LeaseSeconds()
     health_host: Text | None = None
     """The address of /healthz, /readyz and /metrics; absent: all, as the kubelet calls the pod's."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    """0: any free port."""
-
-
-def load(path: Path) -> Settings:
-    """The settings of a file. Raises SettingsError with one sentence a line, for all that is wrong with it."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(document, dict):
-        raise SettingsError(f"{path} must hold keys and values, such as `store: {{uri: s3://bucket/prefix}}`.")
-    try:
-        return Settings.model_validate(document)
-    except ValidationError as error:
-        raise SettingsError("\n".join(f"{path}: {_sentence(e)}" for e in error.errors())) from error
-
-
-def _sentence(error: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"`{key}` is no setting; {_known(error['loc'])}."
-    if error["type"] == "missing":
-        return f"`{key}` is missing."
-    if error["type"] == "model_type":
-        return f"`{key}` must hold keys and values, not {error['input']!r}."
-    if error["loc"] == ("store", "uri") and error["type"] == "string_pattern_mismatch":
-        return f"`store.uri` must begin with s3://, gs://, az:// or file://, not {error['input']!r}."
-    if error["loc"] == ("store", "caCertificate") and error["type"] == "string_pattern_mismatch":
-        return "`store.caCertificate` must be PEM and begin with -----BEGIN CERTIFICATE-----; write it as a block (|)."
-    said = error["msg"].removeprefix("Input ").rstrip(".")
-    return f"`{key}` {said[0].lower()}{said[1:]}, not {error['input']!r}."
-
-
-def _known(loc: tuple[str | int, ...]) -> str:
-    sections: Mapping[tuple[str | int, ...], type[BaseModel]] = {
-        (): Settings,
-        ("store",): StoreSettings,
-        ("builder",): BuilderSettings,
-    }
-    names = ", ".join(to_camel(name) for name in sections[loc[:-1]].model_fields)
-    return f"known here: {names}"
+    """Their port; 0: any free one."""

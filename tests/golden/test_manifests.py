@@ -84,7 +84,7 @@ def build() -> list[Any]:
             },
         }
     )
-    keeper = LogKeeper(CONTEXT.runtime_image, CONTEXT.store)
+    keeper = LogKeeper(CONTEXT.runtime, CONTEXT.store)
     builder = Builder("footplate/builder:test", ["build"], {"CACHE": "/cache"}, keeper)
     return [build_pod(environment, content_hash(environment.spec), builder)]
 

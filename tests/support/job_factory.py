@@ -9,13 +9,18 @@ from typing import Any
 
 from footplate.api.training_job import TrainingJob
 from footplate.constants import LABEL_ATTEMPT, LABEL_INDEX, LABEL_JOB, LABEL_MANAGED_BY, LABEL_ROLE, MANAGED_BY
-from footplate.jobs.context import Context, StoreAddress
+from footplate.jobs.context import Amounts, Context, Runtime, StoreAddress
 from footplate.jobs.observe import Observed, PodView, pod_view
 from footplate.jobs.scene import Plan
 
 START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 UID = "1a2b3c4d-0000-0000-0000-000000000000"
-CONTEXT = Context(store=StoreAddress("s3://runs/prefix", "footplate-store"), runtime_image="footplate/runtime:test")
+RUNTIME = Runtime(
+    "footplate/runtime:test",
+    fetch=Amounts({"cpu": "50m", "memory": "64Mi"}, {"memory": "512Mi"}),
+    agent=Amounts({"cpu": "50m", "memory": "64Mi"}, {"memory": "256Mi"}),
+)
+CONTEXT = Context(store=StoreAddress("s3://runs/prefix", "footplate-store"), runtime=RUNTIME)
 
 
 def at(seconds: float) -> datetime:

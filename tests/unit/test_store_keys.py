@@ -21,7 +21,7 @@ def _replica() -> Mapping[str, Any]:
 
 def _build() -> Mapping[str, Any]:
     body = {"metadata": {"name": "e", "namespace": "default"}, "spec": {"pip": ["numpy"]}}
-    builder = Builder("builder", ["build"], log=LogKeeper("runtime", CONTEXT.store))
+    builder = Builder("builder", ["build"], log=LogKeeper(CONTEXT.runtime, CONTEXT.store))
     return build_pod(Environment.model_validate(body), "0" * 64, builder)
 
 

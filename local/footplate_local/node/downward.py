@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from footplate.quantity import parse_quantity
 from footplate_local.node.resources import Resources, container_limit, container_requests
-from footplate_local.quantity import parse_quantity
 
 
 class ConfigError(Exception):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from footplate_local.quantity import parse_quantity
+from footplate.quantity import parse_quantity
 
 GPU = "nvidia.com/gpu"
 

@@ -17,13 +17,14 @@ from footplate.constants import (
     LABEL_MANAGED_BY,
     MANAGED_BY,
 )
-from footplate.jobs.context import StoreAddress
+from footplate.jobs.context import Runtime, StoreAddress, pulling
 from footplate.jobs.literal import literal
 from footplate.jobs.pods import RESTRICTED
 from footplate_runtime import contract
 
 LOG_FOLDER = "/footplate/build"
 _LOG_PATH = f"{LOG_FOLDER}/build.log"
+_KEEP_LOG = ("env", "--block-signal=TERM", "python3", "-m", "footplate_runtime.build_log")
 _LOG_MOUNT = {"name": "build", "mountPath": LOG_FOLDER}
 
 
@@ -31,7 +32,7 @@ _LOG_MOUNT = {"name": "build", "mountPath": LOG_FOLDER}
 class LogKeeper:
     """Who brings the log of a build to which store."""
 
-    runtime_image: str
+    runtime: Runtime
     store: StoreAddress
 
     def uri(self, content: str) -> str:
@@ -47,6 +48,7 @@ class Builder:
     command: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     log: LogKeeper | None = None
+    pull_secrets: Sequence[str] = ()
 
 
 def build_pod_name(content: str) -> str:
@@ -83,6 +85,7 @@ def build_pod(environment: Environment, content: str, builder: Builder) -> dict[
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
+            **pulling(builder.pull_secrets),
             "containers": [
                 {
                     "name": CONTAINER_BUILD,
@@ -100,15 +103,13 @@ def _with_log(pod: dict[str, Any], content: str, keeper: LogKeeper) -> dict[str,
     """The build with a sidecar that stores its log: the build itself runs others' code and never sees the keys."""
     told = {**keeper.store.as_json(), "uri": keeper.uri(content)}
     sidecar: dict[str, Any] = {
-        "name": CONTAINER_BUILD_LOG,
-        "image": keeper.runtime_image,
-        "command": ["env", "--block-signal=TERM", "python3", "-m", "footplate_runtime.build_log"],
+        **keeper.runtime.container(CONTAINER_BUILD_LOG, *_KEEP_LOG),
         "restartPolicy": "Always",  # Kubernetes: Sidecar Containers
         "env": [
             {"name": contract.ENV_BUILD_LOG, "value": _LOG_PATH},
             {"name": contract.ENV_BUILD_STORE, "value": literal(json.dumps(told, sort_keys=True))},
         ],
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+        "resources": keeper.runtime.agent.as_json(),
         "securityContext": dict(RESTRICTED),
         "volumeMounts": [dict(_LOG_MOUNT)],
     }

@@ -11,7 +11,7 @@ from footplate.api.training_job_spec import Resources
 from footplate.constants import CONTAINER_AGENT, CONTAINER_FETCH, CONTAINER_TRAIN, LAUNCHER_STOP_SECONDS
 from footplate.frameworks import Framework
 from footplate.jobs import naming
-from footplate.jobs.context import Context
+from footplate.jobs.context import Amounts, Context, pulling
 from footplate.jobs.keys import keys_volume
 from footplate.jobs.launch import store_of
 from footplate.jobs.naming import Replica, Start
@@ -76,6 +76,7 @@ def desired_pod(
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
+            **pulling(context.runtime.pull_secrets),
             "terminationGracePeriodSeconds": grace_seconds(job),
             "securityContext": {"fsGroup": RUNTIME_USER, "fsGroupChangePolicy": "OnRootMismatch"},
             "initContainers": [
@@ -117,14 +118,12 @@ def _environment(job: TrainingJob, start: Start, extra: Mapping[str, str] | None
     return [{"name": name, "value": value} for name, value in values.items()]
 
 
-def _runtime_container(job: TrainingJob, start: Start, context: Context, name: str, memory: str) -> Manifest:
+def _runtime_container(job: TrainingJob, start: Start, context: Context, name: str, amounts: Amounts) -> Manifest:
     pod_ip = {"name": contract.ENV_POD_IP, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
     container: Manifest = {
-        "name": name,
-        "image": context.runtime_image,
-        "command": ["python3", "-m", f"footplate_runtime.{name}"],
+        **context.runtime.container(name, "python3", "-m", f"footplate_runtime.{name}"),
         "env": [*_environment(job, start), pod_ip],
-        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": memory}},
+        "resources": amounts.as_json(),
         "securityContext": dict(RESTRICTED),
         "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT)],
     }
@@ -135,14 +134,14 @@ def _runtime_container(job: TrainingJob, start: Start, context: Context, name: s
 
 
 def _fetch(job: TrainingJob, start: Start, context: Context) -> Manifest:
-    container = _runtime_container(job, start, context, CONTAINER_FETCH, memory="512Mi")
+    container = _runtime_container(job, start, context, CONTAINER_FETCH, context.runtime.fetch)
     if job.spec.source and job.spec.source.config_map:
         container["volumeMounts"].append(dict(SOURCE_MOUNT))
     return container
 
 
 def _agent(job: TrainingJob, start: Start, context: Context, first: bool) -> Manifest:
-    container = _runtime_container(job, start, context, CONTAINER_AGENT, memory="128Mi")
+    container = _runtime_container(job, start, context, CONTAINER_AGENT, context.runtime.agent)
     # A program may end before the agent's Python has started: SIGTERM must wait for it, not end it. The agent takes
     # the signal by sigwait; until then it is blocked from the first process on (coreutils: env).
     container["command"] = ["env", "--block-signal=TERM", *container["command"]]

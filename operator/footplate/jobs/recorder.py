@@ -23,7 +23,7 @@ from footplate.constants import (
     MANAGED_BY,
 )
 from footplate.jobs import naming
-from footplate.jobs.context import Context
+from footplate.jobs.context import Context, pulling
 from footplate.jobs.launch import store_of
 from footplate.jobs.observe import Observed, RecorderView
 from footplate.jobs.pods import RESTRICTED
@@ -136,11 +136,9 @@ def recorder_pod(job: TrainingJob, context: Context, seconds: float) -> Mapping[
         **contract.AGENT_SETTINGS,
     }
     container: dict[str, Any] = {
-        "name": CONTAINER_RECORD,
-        "image": context.runtime_image,
-        "command": ["python3", "-m", "footplate_runtime.record"],
+        **context.runtime.container(CONTAINER_RECORD, "python3", "-m", "footplate_runtime.record"),
         "env": [{"name": key, "value": value} for key, value in values.items()],
-        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+        "resources": context.runtime.agent.as_json(),
         "securityContext": dict(RESTRICTED),
     }
     if secret:
@@ -159,6 +157,7 @@ def recorder_pod(job: TrainingJob, context: Context, seconds: float) -> Mapping[
             "activeDeadlineSeconds": int(RECORD_SECONDS),
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
+            **pulling(context.runtime.pull_secrets),
             "terminationGracePeriodSeconds": 5,
             "containers": [container],
             **({"volumes": [store_keys.keys_volume(secret)]} if secret else {}),

@@ -5,7 +5,7 @@ from typing import Any
 
 from footplate.api.environment import Environment
 from footplate.environments.builders import Builder, LogKeeper, build_pod
-from footplate.jobs.context import StoreAddress
+from footplate.jobs.context import Runtime, StoreAddress
 
 STORE = StoreAddress("s3://runs/team", "store-keys", "https://s3.example", "eu-1")
 
@@ -20,7 +20,7 @@ def test_kubernetes_expands_nothing_in_the_order() -> None:
 
 def pod_with_log() -> dict[str, Any]:
     body = {"metadata": {"name": "e", "namespace": "default"}, "spec": {"pip": ["numpy"]}}
-    builder = Builder("builder", ["build"], log=LogKeeper("runtime", STORE))
+    builder = Builder("builder", ["build"], log=LogKeeper(Runtime("runtime"), STORE))
     return build_pod(Environment.model_validate(body), "0" * 64, builder)
 
 

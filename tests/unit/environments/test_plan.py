@@ -13,7 +13,7 @@ from footplate.environments.builders import Builder, LogKeeper, build_pod_name
 from footplate.environments.content_hash import content_hash
 from footplate.environments.observe import BuildPodView, build_pod_view
 from footplate.environments.plan import Built, Plan, plan
-from footplate.jobs.context import StoreAddress
+from footplate.jobs.context import Runtime, StoreAddress
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BUILDER = Builder("footplate/runtime", ["build"])
@@ -183,7 +183,7 @@ def test_a_build_evicted_under_pressure_has_failed() -> None:
 
 
 def test_where_the_log_of_a_build_is() -> None:
-    keeper = LogKeeper("runtime", StoreAddress("s3://runs"))
+    keeper = LogKeeper(Runtime("runtime"), StoreAddress("s3://runs"))
     builder = Builder("footplate/runtime", ["build"], log=keeper)
     environment = make()
     uri = keeper.uri(content_hash(environment.spec))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from job_factory import make_job
+from job_factory import RUNTIME, make_job
 
 from footplate.jobs.context import Context, StoreAddress
 from footplate.jobs.launch import parameter_arguments, program, store_of
@@ -44,7 +44,7 @@ def test_ports_stay_in_their_range() -> None:
 
 def test_a_store_of_the_jobs_own_has_nothing_of_the_operators() -> None:
     operators = StoreAddress("s3://runs", "keys", "https://minio.example", "eu-west-1")
-    context = Context(store=operators, runtime_image="footplate/runtime:test")
+    context = Context(store=operators, runtime=RUNTIME)
     assert store_of(make_job(), context) == operators
     own = make_job(outputs={"store": {"uri": "s3://mine", "secretName": "my-keys"}})
     assert store_of(own, context) == StoreAddress("s3://mine", "my-keys", None, None)

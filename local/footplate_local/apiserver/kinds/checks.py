@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from footplate.quantity import parse_quantity
 from footplate_local.apiserver.errors import FieldError, field_forbidden, invalid_value, not_supported, required
 from footplate_local.apiserver.objects import names
-from footplate_local.quantity import parse_quantity
 
 JSON = dict[str, Any]
 Errors = Iterator[FieldError]

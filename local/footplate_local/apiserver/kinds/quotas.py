@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from footplate.quantity import parse_quantity
 from footplate_local.apiserver.errors import field_forbidden, invalid_value, required
 from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
 from footplate_local.apiserver.kinds.pods import resources as resource_validation
 from footplate_local.apiserver.objects import names
-from footplate_local.quantity import parse_quantity
 
 JSON = dict[str, Any]
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")

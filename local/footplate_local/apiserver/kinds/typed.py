@@ -12,8 +12,8 @@ import binascii
 from datetime import UTC, datetime
 from typing import Any
 
+from footplate.quantity import canonical
 from footplate_local.apiserver.kinds import builtin_schemas
-from footplate_local.quantity import canonical
 
 JSON = dict[str, Any]
 _QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"

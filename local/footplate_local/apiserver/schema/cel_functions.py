@@ -15,9 +15,9 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from footplate.quantity import parse_quantity
 from footplate_local.apiserver.objects import names
 from footplate_local.apiserver.schema import formats, patterns
-from footplate_local.quantity import parse_quantity
 
 JSON = dict[str, Any]
 _KIND, _VALUE = "\ue000kind", "value"

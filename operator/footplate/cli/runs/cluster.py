@@ -15,7 +15,7 @@ from footplate.errors import ApiError, FootplateError, SettingsError
 from footplate.jobs.naming import launch_config_name
 from footplate.kube.client import KubeClient
 from footplate.kube.resources import CONFIG_MAPS, TRAINING_JOBS
-from footplate.settings import load
+from footplate.settings_file import load
 from footplate_local.home import Home
 from footplate_local.processes import read_state
 from footplate_local.supervisor import APISERVER

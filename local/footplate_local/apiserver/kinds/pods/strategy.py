@@ -10,6 +10,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
+from footplate.quantity import parse_quantity
 from footplate_local.apiserver.copying import copied
 from footplate_local.apiserver.errors import FieldError, bad_request, conflict
 from footplate_local.apiserver.kinds.pods import admission as pod_admission
@@ -17,7 +18,6 @@ from footplate_local.apiserver.kinds.pods import defaults as pod_defaults
 from footplate_local.apiserver.kinds.pods import validation as pod_validation
 from footplate_local.apiserver.kinds.registry import Strategy
 from footplate_local.apiserver.storage.model import Storage
-from footplate_local.quantity import parse_quantity
 
 JSON = dict[str, Any]
 EVICTED: JSON = {

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from footplate.quantity import parse_quantity
 from footplate_local.apiserver.errors import FieldError, field_forbidden, invalid_value, not_supported, required
 from footplate_local.apiserver.kinds import checks
 from footplate_local.apiserver.kinds.checks import Errors
 from footplate_local.apiserver.objects import names
-from footplate_local.quantity import parse_quantity
 
 JSON = dict[str, Any]
 _HOST_PATH_TYPES = (

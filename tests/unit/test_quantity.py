@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from footplate_local.quantity import canonical, parse_quantity
+from footplate.quantity import canonical, parse_quantity
 
 
 @pytest.mark.parametrize(
