@@ -1,6 +1,8 @@
-"""A hostname of its own for every container, and a hosts file in which it resolves (kubelet: managed hosts file).
+"""A hostname of its own for every container, a hosts file in which it resolves (kubelet: managed hosts file), and
+shared memory of its own.
 
-Libraries of collectives tell nodes apart by their hostnames, and find their own address by looking them up.
+Libraries of collectives tell nodes apart by their hostnames, and find their own address by looking them up. What
+they leave in /dev/shm when they are killed would fill the machine's memory.
 """
 
 from __future__ import annotations
@@ -16,10 +18,13 @@ from functools import partial
 CLONE_NEWNS = 0x00020000  # linux/sched.h
 CLONE_NEWUTS = 0x04000000
 CLONE_NEWUSER = 0x10000000
-MS_BIND = 0x1000  # linux/mount.h
+MS_NOSUID = 0x2  # linux/mount.h
+MS_NODEV = 0x4
+MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_SLAVE = 0x80000
 HOSTS = "/etc/hosts"
+SHARED_MEMORY = "/dev/shm"
 
 
 class Separation(enum.IntEnum):
@@ -27,7 +32,7 @@ class Separation(enum.IntEnum):
 
     NOTHING = 0
     HOSTNAME = 1
-    HOSTS_FILE = 2  # and the hostname
+    MOUNTS = 2  # hosts file, shared memory, and the hostname
 
 
 def possible() -> Separation:
@@ -36,7 +41,7 @@ def possible() -> Separation:
     Tried in a child: some machines let a user namespace be made but not used, and there is no way back.
     """
     with tempfile.NamedTemporaryFile() as hosts:
-        for separation in (Separation.HOSTS_FILE, Separation.HOSTNAME):
+        for separation in (Separation.MOUNTS, Separation.HOSTNAME):
             if _works(partial(enter, separation, "trial", hosts.name)):
                 return separation
     return Separation.NOTHING
@@ -56,19 +61,26 @@ def _works(trial: Callable[[], None]) -> bool:
 
 
 def enter(separation: Separation, hostname: str, hosts: str) -> None:
-    """This process and its children get the hostname, and see the file HOSTS as /etc/hosts. Raises OSError."""
+    """This process and its children get the hostname, an empty /dev/shm, and see the file HOSTS as /etc/hosts.
+
+    Raises OSError.
+    """
     if separation == Separation.NOTHING:
         return
     libc = ctypes.CDLL(None, use_errno=True)
-    wanted = CLONE_NEWUTS | (CLONE_NEWNS if separation == Separation.HOSTS_FILE else 0)
+    wanted = CLONE_NEWUTS | (CLONE_NEWNS if separation == Separation.MOUNTS else 0)
     if libc.unshare(wanted) != 0:
         _enter_user_namespace(libc, wanted)
     encoded = hostname.encode()
     check(libc.sethostname(encoded, len(encoded)), "sethostname")
-    if separation == Separation.HOSTS_FILE:
+    if separation == Separation.MOUNTS:
         # What the machine mounts later is seen here too, and what is mounted here nowhere else.
         check(libc.mount(None, b"/", None, MS_REC | MS_SLAVE, None), "mount(MS_SLAVE)")
         check(libc.mount(os.fsencode(hosts), HOSTS.encode(), None, MS_BIND, None), f"mount({HOSTS})")
+        if not hosts.startswith(f"{SHARED_MEMORY}/"):  # else the pod's own folder would be hidden
+            options = MS_NOSUID | MS_NODEV
+            memory = libc.mount(b"footplate", SHARED_MEMORY.encode(), b"tmpfs", options, b"mode=1777")
+            check(memory, f"mount({SHARED_MEMORY})")
 
 
 def _enter_user_namespace(libc: ctypes.CDLL, wanted: int) -> None:

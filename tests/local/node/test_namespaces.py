@@ -1,4 +1,4 @@
-"""Hostnames and hosts files of their own, entered by real processes."""
+"""Hostnames, hosts files and shared memory of their own, entered by real processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ except OSError:
     [
         (Separation.NOTHING, [os.uname().nodename, "unknown"]),
         (Separation.HOSTNAME, ["worker-0", "unknown"]),
-        (Separation.HOSTS_FILE, ["worker-0", "127.66.1.2"]),
+        (Separation.MOUNTS, ["worker-0", "127.66.1.2"]),
     ],
 )
 def test_what_a_process_sees_of_itself(tmp_path: Path, separation: Separation, wanted: list[str]) -> None:
@@ -41,6 +41,34 @@ def test_what_a_process_sees_of_itself(tmp_path: Path, separation: Separation, w
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.split() == wanted
     assert Path("/etc/hosts").read_bytes() == before, "nobody else sees it"
+
+
+SHARE = """
+import os, sys
+from pathlib import Path
+from footplate_local.node.namespaces import Separation, enter
+enter(Separation.MOUNTS, "worker-0", sys.argv[1])
+print(os.listdir("/dev/shm"))
+Path("/dev/shm", sys.argv[2]).write_text("left behind")
+if os.fork() == 0:
+    print(os.listdir("/dev/shm") == [sys.argv[2]])
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(possible() < Separation.MOUNTS, reason="this machine allows no mounts of one's own")
+def test_shared_memory_is_a_containers_own_and_goes_with_it(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1\tlocalhost\n")
+    ours = Path("/dev/shm", f"footplate-{os.getpid()}")
+    ours.write_text("the machine's")
+    try:
+        argv = [sys.executable, "-u", "-c", SHARE, str(tmp_path / "hosts"), f"{ours.name}-segment"]
+        done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
+        assert done.stdout.split("\n")[:2] == ["[]", "True"]
+        assert ours.exists() and not ours.with_name(f"{ours.name}-segment").exists()
+    finally:
+        ours.unlink()
 
 
 def test_trying_leaves_this_process_as_it_is() -> None:
