@@ -14,9 +14,11 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from footplate_runtime import contract
-from footplate_runtime.store import AccessDenied, InvalidStore, Store, StoreError, StoreSettings, open_store
+from footplate_runtime.retry import Retry
+from footplate_runtime.store import InvalidStore, Store, StoreError, StoreSettings, open_store
 from footplate_runtime.store.base import file_blocks
 
 PATIENCE_SECONDS = 20.0  # the pod has Kubernetes' 30 s
@@ -29,7 +31,7 @@ def main() -> int:
     signal.sigwait(_STOP)
     try:
         store, key = _target(os.environ)
-        return int(not _keep_trying(store, key, os.environ[contract.ENV_BUILD_LOG]))
+        return int(not _bring(store, key, os.environ[contract.ENV_BUILD_LOG]))
     except (InvalidStore, ValueError, KeyError, TypeError) as error:
         print(f"The build log is not stored ({type(error).__name__}: {error}).", flush=True)
         return 1
@@ -42,29 +44,25 @@ def _target(env: Mapping[str, str]) -> tuple[Store, str]:
     return open_store(f"{folder}/", env=env, **StoreSettings.parse(told)._asdict()), key
 
 
-def _keep_trying(store: Store, key: str, path: str) -> bool:
+def _bring(store: Store, key: str, path: str) -> bool:
     """Whether the log is in the store; one that the build did not write is not missed."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    pause = 0.5
-    while True:
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError as error:
-            print(f"There is no build log ({error.strerror}).", flush=True)
-            return True
-        try:
-            size = os.fstat(fd).st_size
-            store.put_stream(key, file_blocks(fd, 0, size), size)
-            print(f"{size} bytes of the build log are in {store.uri}{key}", flush=True)
-            return True
-        except StoreError as error:
-            print(error, flush=True)
-            if isinstance(error, AccessDenied) or time.monotonic() + pause > end:
-                return False
-            time.sleep(pause * (0.5 + random.random()))
-            pause *= 2
-        finally:
-            os.close(fd)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        print(f"There is no build log ({error.strerror}).", flush=True)
+        return True
+    log = partial(print, flush=True)
+    size = os.fstat(fd).st_size
+    try:
+        retry = Retry(time.monotonic, time.sleep, random.random, log, PATIENCE_SECONDS)
+        retry(lambda: store.put_stream(key, file_blocks(fd, 0, size), size))
+    except StoreError as error:
+        log(error)
+        return False
+    finally:
+        os.close(fd)
+    log(f"{size} bytes of the build log are in {store.uri}{key}")
+    return True
 
 
 if __name__ == "__main__":

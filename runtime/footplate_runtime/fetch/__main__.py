@@ -8,14 +8,14 @@ import sys
 import time
 
 from footplate_runtime import contract
-from footplate_runtime.fetch.errors import FetchError, InputUnavailable, SourceUnavailable
+from footplate_runtime.fetch.errors import FetchError, InputUnavailable, SourceUnavailable, Unreachable
 from footplate_runtime.fetch.fetch import fetch
 from footplate_runtime.fetch.report import failure, message
-from footplate_runtime.fetch.retry import Retry
 from footplate_runtime.files import write_termination_message
 from footplate_runtime.orders import InvalidOrders, Orders, Place
 from footplate_runtime.own_log import OwnLog
-from footplate_runtime.store import StoreError
+from footplate_runtime.retry import Retry
+from footplate_runtime.store import StoreError, StoreUnavailable
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
     try:
         (place.root / contract.STATE).mkdir(parents=True, exist_ok=True)
         orders = Orders.load(place.root)
-        retry = Retry(time.monotonic, time.sleep, random.random, log)
+        retry = Retry(time.monotonic, time.sleep, random.random, log, errors=(Unreachable, StoreUnavailable))
         said, code = message(fetch(place, orders, os.environ, retry)), 0
     except FetchError as error:
         said, code = _told(error, log), 1

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from footplate_runtime.fetch.errors import Refused, Unreachable
 from footplate_runtime.fetch.progress import Progress
-from footplate_runtime.fetch.retry import Retry
 from footplate_runtime.orders import Orders
+from footplate_runtime.retry import Retry
 from footplate_runtime.store import Store, split_uri, without_password
 from footplate_runtime.store.base import BLOCK
 

@@ -16,13 +16,13 @@ from footplate_runtime.fetch.pin import RunRevision
 from footplate_runtime.fetch.progress import Progress
 from footplate_runtime.fetch.report import success
 from footplate_runtime.fetch.resume import Resumed, resume
-from footplate_runtime.fetch.retry import Retry
 from footplate_runtime.fetch.source import Fetching, fetch_source
 from footplate_runtime.files import compact_json, write_atomically
 from footplate_runtime.launcher_archive import write_launcher
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.replica_file import write_replica_file
 from footplate_runtime.restored import write_restored
+from footplate_runtime.retry import Retry
 
 _FOLDERS = (contract.INPUTS, contract.OUTPUTS, contract.LOGS, str(Path(contract.METRICS).parent), contract.STATE)
 

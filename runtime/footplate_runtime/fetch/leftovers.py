@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from footplate_runtime import contract
-from footplate_runtime.fetch.retry import Retry
 from footplate_runtime.files import unfinished
+from footplate_runtime.retry import Retry
 from footplate_runtime.store import Entry, NotFound, Store, path_of_key
 
 

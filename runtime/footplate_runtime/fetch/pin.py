@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 
 from footplate_runtime.fetch.errors import Refused
-from footplate_runtime.fetch.retry import Retry
 from footplate_runtime.files import compact_json
+from footplate_runtime.retry import Retry
 from footplate_runtime.store import NotFound, Store
 
 SOURCE = "source.json"

@@ -11,13 +11,13 @@ import random
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from footplate_runtime import contract
 from footplate_runtime.record.recorder import InvalidVerdict, Verdict, write
+from footplate_runtime.retry import Retry
 from footplate_runtime.store import InvalidStore, StoreError, open_store
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 
 
 def main(env: Mapping[str, str]) -> int:
@@ -27,18 +27,13 @@ def main(env: Mapping[str, str]) -> int:
         store = open_store(verdict.run_uri, env=env, **verdict.store_settings._asdict())
     except (InvalidVerdict, InvalidStore) as error:
         return _say(env, str(error), 2)
-    deadline, pause = time.monotonic() + verdict.seconds, _FIRST_PAUSE
-    while True:
-        try:
-            write(store, verdict)
-        except StoreError as error:
-            if time.monotonic() + pause > deadline:
-                return _say(env, str(error), 1)
-            print(f"{error} Trying again in {pause:.1f} s.", flush=True)
-            time.sleep(pause * (0.5 + random.random() / 2))
-            pause = min(_LONGEST_PAUSE, pause * 2)
-        else:
-            return _say(env, f"{store.uri}run.json says {verdict.told.get('phase')}.", 0)
+    log = partial(print, flush=True)
+    retry = Retry(time.monotonic, time.sleep, random.random, log, verdict.seconds, errors=(StoreError,))
+    try:
+        retry(lambda: write(store, verdict))
+    except StoreError as error:
+        return _say(env, str(error), 1)
+    return _say(env, f"{store.uri}run.json says {verdict.told.get('phase')}.", 0)
 
 
 def _say(env: Mapping[str, str], sentence: str, code: int) -> int:

@@ -24,7 +24,7 @@ from typing import Protocol
 from footplate.cli.problem import CommandFailed
 from footplate.cli.runs.outputs import Output
 from footplate_runtime.fetch.errors import Refused
-from footplate_runtime.fetch.retry import Retry
+from footplate_runtime.retry import Retry
 from footplate_runtime.store import NotFound, Store, StoreError, path_of_key
 
 PARTIAL = ".footplate-partial"

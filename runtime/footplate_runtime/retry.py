@@ -1,11 +1,10 @@
-"""Trying again, for at most two minutes without progress."""
+"""Trying again, for a limited time without progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from footplate_runtime.fetch.errors import Unreachable
 from footplate_runtime.store import StoreUnavailable
 
 T = TypeVar("T")
@@ -15,16 +14,18 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 
 
 class Retry(NamedTuple):
-    """How to try again: clock and sleep in seconds, chance in [0, 1), a line for the log."""
+    """How to try again: clock and sleep in seconds, chance in [0, 1), a line for the log; for how many seconds, after
+    which errors."""
 
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
     random: Callable[[], float]
     log: Callable[[str], None]
     patience: float = PATIENCE_SECONDS
+    errors: tuple[type[Exception], ...] = (StoreUnavailable,)
 
     def __call__(self, action: Callable[[], T], progress: Callable[[], object] = lambda: None) -> T:
-        """The result of ``action``, tried again after ``Unreachable`` and ``StoreUnavailable``.
+        """The result of ``action``, tried again after ``errors``.
 
         ``progress`` says how far the action has come; whenever that differs after a failure, patience starts anew.
         At the end the last error is raised.
@@ -33,7 +34,7 @@ class Retry(NamedTuple):
         while True:
             try:
                 return action()
-            except (Unreachable, StoreUnavailable) as error:
+            except self.errors as error:
                 if progress() != reached:
                     started, reached, failures = self.monotonic(), progress(), 0
                 pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures) * (0.5 + self.random() / 2)
