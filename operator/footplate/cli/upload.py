@@ -6,13 +6,15 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from footplate.cli.problem import COMPLETED, FAILED, CommandFailed, UsageError
+from footplate.cli.screen import HEARTBEAT_SECONDS, tell
 from footplate.jobs.text import byte_size, plural
 from footplate_runtime.agent.agent import Surroundings
 from footplate_runtime.agent.report import Result, Status
@@ -21,7 +23,6 @@ from footplate_runtime.orders import InvalidOrders
 from footplate_runtime.store.errors import InvalidStore
 
 _LOOK_SECONDS = 0.2
-_HEARTBEAT_SECONDS = 10.0  # between lines where there is no terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,7 @@ class Order:
 def upload(order: Order, out: Console, err: Console) -> int:
     """Upload, showing how far it is; the exit code tells whether all of it is in the store."""
 
-    def log(line: str) -> None:
-        err.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
-
-    around = Surroundings(time.monotonic, time.time, random.random, log)
+    around = Surroundings(time.monotonic, time.time, random.random, lambda line: tell(err, [line], "dim"))
     try:
         salvage = Salvage(order.pod_dir, order.store, os.environ, around)
     except (InvalidOrders, InvalidStore) as error:
@@ -47,45 +45,41 @@ def upload(order: Order, out: Console, err: Console) -> int:
     except NotSalvaged as error:
         raise CommandFailed(str(error)) from error
     place = salvage.place
-    out.print(
-        f"{place.replica} of attempt {place.attempt}: {place.root} -> {salvage.run_uri}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
-    result = _watched(salvage, order.seconds, err)
-    return _tell(result, salvage.run_uri, out, err)
+    tell(out, [f"{place.replica} of attempt {place.attempt}: {place.root} -> {salvage.run_uri}"], "")
+    with _told(salvage, err):
+        result = salvage.run(order.seconds)
+    return _end(result, salvage.run_uri, out, err)
 
 
-def _watched(salvage: Salvage, seconds: float, err: Console) -> Result:
-    """Run it in a thread of its own and tell how far it is until it has ended."""
-    results: list[Result | BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(salvage.run(seconds))
-        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
-            results.append(error)
-
-    thread = threading.Thread(target=run, name="salvage", daemon=True)
-    thread.start()
+@contextmanager
+def _told(salvage: Salvage, err: Console) -> Iterator[None]:
+    """Tells how far it is while the block runs: from another thread, as the agent needs the main one."""
     if err.is_terminal:
-        with err.status("looking at what is there") as spinner:
-            _wait(thread, lambda: spinner.update(progress(salvage.status)), _LOOK_SECONDS)
+        with (
+            err.status("looking at what is there") as spinner,
+            _repeated(lambda: spinner.update(progress(salvage.status)), _LOOK_SECONDS),
+        ):
+            yield
     else:
-        _wait(thread, lambda: err.print(progress(salvage.status), highlight=False), _HEARTBEAT_SECONDS)
-    (outcome,) = results
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
+        with _repeated(lambda: tell(err, [progress(salvage.status)], ""), HEARTBEAT_SECONDS):
+            yield
 
 
-def _wait(thread: threading.Thread, tell: Callable[[], None], every: float) -> None:
-    while True:
-        thread.join(every)
-        if not thread.is_alive():
-            return
-        tell()
+@contextmanager
+def _repeated(action: Callable[[], None], every: float) -> Iterator[None]:
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(every):
+            action()
+
+    thread = threading.Thread(target=repeat, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def progress(status: Status) -> str:
@@ -95,13 +89,12 @@ def progress(status: Status) -> str:
     return f"{status.uploaded_files} of {plural(files, 'output file')} stored, {left}"
 
 
-def _tell(result: Result, uri: str, out: Console, err: Console) -> int:
+def _end(result: Result, uri: str, out: Console, err: Console) -> int:
     if result.complete:
-        told = f"complete: {plural(result.files, 'output file')} ({byte_size(result.size)}), logs and metrics in {uri}"
-        out.print(told, style="green", highlight=False, markup=False, soft_wrap=True)
+        stored = f"{plural(result.files, 'output file')} ({byte_size(result.size)})"
+        tell(out, [f"complete: {stored}, logs and metrics in {uri}"], "green")
         return COMPLETED
-    err.print(f"error: {result.error}", style="red", highlight=False, markup=False, soft_wrap=True)
-    for key in result.missing:
-        err.print(f"missing: {key}", highlight=False, markup=False, soft_wrap=True)
-    err.print("what is in the store stays there; the same command goes on from it", highlight=False)
+    tell(err, [f"error: {result.error}"], "red")
+    tell(err, (f"missing: {key}" for key in result.missing), "")
+    tell(err, ["what is in the store stays there; the same command goes on from it"], "")
     return FAILED

@@ -52,7 +52,7 @@ class Salvage:
         return self._agent.status
 
     def run(self, seconds: float) -> Result:
-        """Upload until the store has all that lies in the volume, for so many seconds at most."""
+        """Upload until the store has all that lies in the volume, for so many seconds at most; in the main thread."""
         return self._agent.drain(seconds)
 
 

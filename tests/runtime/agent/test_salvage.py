@@ -27,6 +27,8 @@ def upload(pod_dir: Path, *arguments: str, keys: dict[str, str] | None = None) -
 @pytest.fixture
 def kept(replica: Replica) -> Replica:
     """The volume of a replica whose node went down when some of it was in the store."""
+    replica.metrics = {"stdout": [r"epoch (?P<epoch>\d+)"]}
+    replica.write_orders()
     assert replica.fetch().returncode == 0
     with AgentProcess(replica) as agent:
         replica.write("outputs/checkpoint-1", b"one")
@@ -55,7 +57,10 @@ def test_what_was_left_goes_where_it_belongs(kept: Replica) -> None:
     )
     record = kept.json("run.json")
     assert (record["phase"], record["attempts"][0]["outputsComplete"]) == ("Failed", True)
-    assert record["metrics"]["loss"]["last"] == 0.5
+    assert {name: (metric["last"], metric["count"]) for name, metric in record["metrics"].items()} == {
+        "loss": (0.5, 1),
+        "epoch": (2, 2),
+    }
 
     sent = {entry.key: entry.etag for entry in kept.store.list("outputs/")}
     again = upload(kept.root, keys=kept.secret)
