@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat as modes
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from footplate_runtime.files import Stamp
@@ -145,3 +146,26 @@ def open_beneath(root: bytes, path: bytes) -> int:
         os.close(fd)
         raise
     return fd
+
+
+class Growing(NamedTuple):
+    """A file that others write to: open, as it was when it was opened, and where to read on."""
+
+    fd: int
+    stat: os.stat_result
+    start: int
+
+
+@contextmanager
+def open_growing(root: bytes, path: bytes, inode: int, offset: int) -> Iterator[Growing]:
+    """Read on at ``offset`` of the file that was ``inode``, or at 0 when it was replaced or cut.
+
+    Raises what ``open_beneath`` raises.
+    """
+    fd = open_beneath(root, path)
+    try:
+        stat = os.fstat(fd)
+        goes_on = stat.st_ino == inode and stat.st_size >= offset
+        yield Growing(fd, stat, offset if goes_on else 0)
+    finally:
+        os.close(fd)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import re
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import NamedTuple
 
+from footplate_runtime.agent.metrics.derived import Reading
 from footplate_runtime.agent.metrics.points import Point
-from footplate_runtime.agent.scan import open_beneath
+from footplate_runtime.agent.scan import open_growing
 from footplate_runtime.contract import CONSOLE
 
 STEP = "step"  # the group that is not a metric
@@ -33,14 +33,12 @@ class State(NamedTuple):
     inode: int = -1
     offset: int = 0
 
+    def to_json(self) -> list[int]:
+        return list(self)
 
-class Reading(NamedTuple):
-    """What one turn found, and the state after it."""
-
-    points: list[Point]
-    state: State
-    more: bool
-    bad: int = 0
+    @classmethod
+    def from_json(cls, saved: Sequence[int]) -> State:
+        return cls(*saved)
 
 
 class TooSlow(Exception):
@@ -48,8 +46,8 @@ class TooSlow(Exception):
 
 
 class Console:
-    """Searches what the program prints. Only the main thread can give a pattern up, for Python gives it the signals:
-    in another one (who salvages a pod's volume) nothing is searched, and that is told."""
+    """Searches what the program prints. ``read`` it in the main thread: a pattern is given up by a signal, and Python
+    gives those to no other."""
 
     def __init__(
         self,
@@ -65,29 +63,21 @@ class Console:
         self._seconds = seconds
         self._patterns = [pattern for text in patterns if (pattern := self._compiled(text)) is not None]
 
-    def read(self, state: State, final: bool) -> Reading:
+    def read(self, state: State, final: bool) -> Reading[State]:
         """What was printed beyond ``state``, at most 1 MiB of it; a line without its end only when it is ``final``."""
-        if self._patterns and threading.current_thread() is not threading.main_thread():
-            self._log("The console is not searched for metrics: only the agent of a pod does that.")
-            self._patterns = []
         if not self._patterns:
             return Reading([], state, False)
         try:
-            fd = open_beneath(self._root, CONSOLE.encode())
+            with open_growing(self._root, CONSOLE.encode(), *state) as file:
+                data = os.pread(file.fd, _READ_BYTES, file.start)
         except FileNotFoundError:
             return Reading([], state, False)
-        try:
-            stat = os.fstat(fd)
-            start = state.offset if stat.st_ino == state.inode and stat.st_size >= state.offset else 0
-            data = os.pread(fd, _READ_BYTES, start)
-        finally:
-            os.close(fd)
-        more = start + len(data) < stat.st_size
+        more = file.start + len(data) < file.stat.st_size
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if (final and not more) or len(data) - end > _LINE_BYTES:
             end = len(data)
         points, bad = self._search(data[:end])
-        return Reading(points, State(stat.st_ino, start + end), more and end > 0, bad)
+        return Reading(points, State(file.stat.st_ino, file.start + end), more and end > 0, bad)
 
     def _search(self, data: bytes) -> tuple[list[Point], int]:
         """The points of some lines, in the order of the lines, and how many matches were no numbers."""

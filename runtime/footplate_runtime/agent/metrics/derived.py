@@ -11,9 +11,31 @@ import contextlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
+from footplate_runtime.agent.metrics.points import Point
 from footplate_runtime.files import write_atomically
+
+
+class State(Protocol):
+    """How far a source was read."""
+
+    def to_json(self) -> Any: ...
+
+    @classmethod
+    def from_json(cls, saved: Any) -> Self: ...
+
+
+S = TypeVar("S", bound=State)
+
+
+class Reading(NamedTuple, Generic[S]):
+    """What one turn found in a source, and the state after it."""
+
+    points: list[Point]
+    state: S
+    more: bool
+    bad: int = 0
 
 
 class Derived:

@@ -9,8 +9,7 @@ from typing import Any
 
 from footplate_runtime import contract
 from footplate_runtime.agent.metrics import console, tensorboard
-from footplate_runtime.agent.metrics.derived import Derived
-from footplate_runtime.agent.metrics.points import Point
+from footplate_runtime.agent.metrics.derived import Derived, Reading, S
 from footplate_runtime.agent.metrics.scalars import Scalars
 from footplate_runtime.agent.metrics.tail import MetricsTail
 from footplate_runtime.agent.uploader import Item
@@ -92,24 +91,19 @@ class Metrics:
     def _read_tensorboard(self) -> bool:
         if self._tensorboard is None:
             return False
-        saved = self._from_tensorboard.state
-        before = tensorboard.State.from_json(saved) if saved else tensorboard.State()
-        found = self._tensorboard.read(before)
-        if found.state == before:
-            return found.more
-        return self._write(self._from_tensorboard, found.points, found.state.to_json(), found.bad) and found.more
+        return self._write_down(self._from_tensorboard, tensorboard.State, self._tensorboard.read)
 
     def _read_console(self, final: bool) -> bool:
-        before = console.State(*(self._from_console.state or ()))
-        found = self._console.read(before, final)
+        return self._write_down(self._from_console, console.State, lambda state: self._console.read(state, final))
+
+    def _write_down(self, derived: Derived, state: type[S], read: Callable[[S], Reading[S]]) -> bool:
+        """Read a source on; a disk that is full is told once, and what did not fit is read again."""
+        before = state.from_json(derived.state) if derived.state else state()
+        found = read(before)
         if found.state == before:
             return found.more
-        return self._write(self._from_console, found.points, found.state, found.bad) and found.more
-
-    def _write(self, derived: Derived, points: Iterable[Point], state: Any, bad: int) -> bool:
-        """Write points down; a disk that is full is told once, and they are read again."""
         try:
-            derived.append([point.line(self._rank) for point in points], state)
+            derived.append([point.line(self._rank) for point in found.points], found.state.to_json())
         except OSError as error:
             if not self._unwritten:
                 self._log(
@@ -118,5 +112,5 @@ class Metrics:
             self._unwritten = True
             return False
         self._unwritten = False
-        self._bad += bad
-        return True
+        self._bad += found.bad
+        return found.more

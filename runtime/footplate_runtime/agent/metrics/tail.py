@@ -13,7 +13,7 @@ from typing import Any
 from footplate_run.layout import MAX_METRIC_NAME
 from footplate_runtime.agent.metrics.points import Point
 from footplate_runtime.agent.metrics.scalars import Scalars
-from footplate_runtime.agent.scan import open_beneath
+from footplate_runtime.agent.scan import open_growing
 
 _READ_BYTES = 4 << 20  # at once, so that a burst of metrics does not hold up the rest
 _BATCH = 1000  # lines
@@ -42,17 +42,13 @@ class MetricsTail:
     def read(self) -> bool:
         """Take in what was written since the last call, at most 4 MiB; True if there may be more."""
         try:
-            fd = open_beneath(self._root, self._path)
+            with open_growing(self._root, self._path, self._inode, self._offset) as file:
+                data = os.pread(file.fd, _READ_BYTES, file.start)
         except FileNotFoundError:
             return False
-        try:
-            stat = os.fstat(fd)
-            if stat.st_ino != self._inode or stat.st_size < self._offset:  # replaced: a new file from its start
-                self._inode, self._offset, self._rest, self._skipping = stat.st_ino, 0, b"", False
-            data = os.pread(fd, _READ_BYTES, self._offset)
-        finally:
-            os.close(fd)
-        self._offset += len(data)
+        if file.start == 0:
+            self._rest, self._skipping = b"", False
+        self._inode, self._offset = file.stat.st_ino, file.start + len(data)
         self._feed(data)
         return len(data) == _READ_BYTES
 

@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from footplate_runtime.agent.metrics.derived import Reading
 from footplate_runtime.agent.metrics.event_file import Part, read_part
 from footplate_runtime.agent.metrics.points import Point
-from footplate_runtime.agent.scan import open_beneath
+from footplate_runtime.agent.scan import open_growing
 from footplate_runtime.agent.uploader import Item
 from footplate_runtime.contract import OUTPUTS
 from footplate_runtime.restored import Restored
@@ -48,15 +49,6 @@ class State(NamedTuple):
         return cls(saved["home"], {path: Position(*found) for path, found in saved["positions"].items()})
 
 
-class Reading(NamedTuple):
-    """What one turn found, and the state after it."""
-
-    points: list[Point]
-    state: State
-    more: bool
-    bad: int = 0
-
-
 class TensorBoard:
     """The event files of this replica. What earlier attempts left of them (``restored``) is read already."""
 
@@ -79,7 +71,7 @@ class TensorBoard:
                 self._too_many = True
                 self._log(f"There are more than {_MAX_FILES} event files of TensorBoard; only those are read.")
 
-    def read(self, state: State) -> Reading:
+    def read(self, state: State) -> Reading[State]:
         """What the files hold beyond ``state``, at most some MiB of it."""
         points: list[Point] = []
         positions = dict(state.positions)
@@ -105,19 +97,13 @@ class TensorBoard:
     def _read_file(self, item: Item, position: Position) -> tuple[Position, Part]:
         """What one file holds beyond ``position``, and where that really began: at 0 in a file that was replaced."""
         try:
-            fd = open_beneath(self._root, item.path)
+            with open_growing(self._root, item.path, position.inode, position.offset) as file:
+                part = read_part(file.fd, file.start)
         except OSError:
             return position, Part([], position.offset, False)  # gone, or not for us to read: its upload tells
-        try:
-            stat = os.fstat(fd)
-            if stat.st_ino != position.inode or stat.st_size < position.offset:
-                position = Position(stat.st_ino, 0)
-            part = read_part(fd, position.offset)
-        finally:
-            os.close(fd)
         if part.broken:
             self._log(f"{os.fsdecode(item.path)} is damaged at byte {part.end}: no more metrics are read from it.")
-        return position, part
+        return Position(file.stat.st_ino, file.start), part
 
 
 def _is_event_file(path: str) -> bool:

@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import struct
-import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -348,18 +347,6 @@ def _never_end() -> None:
     with time_limit(0.02):
         while True:
             pass
-
-
-def test_a_thread_that_could_not_give_a_pattern_up_searches_nothing(replica: Replica) -> None:
-    replica.start(r"x=(?P<x>\d)")
-    replica.print("x=1\n")
-    write_scalars(replica.root / "logs", 2.0)
-    thread = threading.Thread(target=replica.read, kwargs={"final": True})
-    thread.start()
-    thread.join()
-    assert replica.lines("stdout") == []
-    assert replica.found("tensorboard") == [("loss", 2.0, 0)]
-    assert replica.told == ["The console is not searched for metrics: only the agent of a pod does that."]
 
 
 def test_a_pattern_that_is_none_here_is_told(replica: Replica) -> None:
