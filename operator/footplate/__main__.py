@@ -23,6 +23,7 @@ from footplate.kube.lease import LeaderLease
 from footplate.metrics import OperatorMetrics
 from footplate.settings import Settings
 from footplate.settings_file import SettingsError, load
+from footplate.settings_watch import stopping_on_change
 
 log = logging.getLogger("footplate")
 
@@ -45,21 +46,29 @@ def main() -> int:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     if arguments.config is None:
         parser.error("the settings are missing: give --config FILE or set FOOTPLATE_CONFIG")
+    path = Path(arguments.config)
     try:
-        settings = load(Path(arguments.config))
+        settings = load(path)
     except SettingsError as error:
-        sys.stderr.write(f"footplate: {error}\n")
+        sys.stderr.writelines(f"footplate: {line}\n" for line in str(error).splitlines())
         return 2
-    return asyncio.run(serve(settings))
+    return asyncio.run(serve(settings, path))
 
 
-async def serve(settings: Settings) -> int:
-    """Until SIGTERM, or until leadership is lost; 0 after a clean stop, 1 otherwise."""
+async def serve(settings: Settings, path: Path) -> int:
+    """Until SIGTERM, until the file at `path` holds other settings, or until leadership is lost.
+
+    0 after a clean stop, 1 when leadership was lost.
+    """
     stop = asyncio.Event()
     stop_on_signals(stop)
     clock = SystemClock()
     metrics = OperatorMetrics(CollectorRegistry())
-    async with connected(settings, clock, metrics) as client:
+    metrics.settings_read(True)
+    async with (
+        connected(settings, clock, metrics) as client,
+        stopping_on_change(path, settings, clock, metrics.settings_read, stop),
+    ):
         operator = Operator(client, settings, clock, metrics)
         health = HealthServer(
             settings.health_port, operator.queue, operator.sweeps, metrics, clock, settings.health_host

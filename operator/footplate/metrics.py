@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -34,6 +34,15 @@ class OperatorMetrics:
             ["verb", "code"],
             registry=registry,
         )
+        self._settings_good = Gauge(
+            "footplate_settings_valid",
+            "1 when the settings could be used when they were last read, 0 when the earlier ones are kept.",
+            registry=registry,
+        )
+
+    def settings_read(self, valid: bool) -> None:
+        """The settings were read, at the start or because they had changed."""
+        self._settings_good.set(valid)
 
     def reconciled(self, kind: str, seconds: float) -> None:
         self._reconciles.labels(kind).observe(seconds)

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from footplate.errors import SettingsError
 from footplate.settings import RESOURCES, Settings
 
-__all__ = ["SettingsError", "load", "parse"]
+__all__ = ["SettingsError", "load", "parse", "read"]
 
 _PATTERNS = {
     "uri": "must begin with s3://, gs://, az:// or file://",
@@ -27,11 +27,15 @@ _NAME = "must be a name of Kubernetes: small letters, digits, - and ."
 
 def load(path: Path) -> Settings:
     """The settings of a file. Raises SettingsError with one sentence a line, for all that is wrong with it."""
+    return parse(read(path), path)
+
+
+def read(path: Path) -> bytes:
+    """The content of the file. Raises SettingsError."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return parse(content, path)
 
 
 def parse(content: bytes, path: Path) -> Settings:

@@ -86,6 +86,13 @@ async def test_a_service_that_is_killed_comes_back(home: Home) -> None:
     assert not home.state("node").exists()
 
 
+async def test_one_that_ends_well_comes_back_as_well(home: Home) -> None:
+    """The operator does so when its settings have changed."""
+    async with supervised(home, python("operator", "print('again', flush=True)")):
+        log = home.log_of("operator")
+        await until(lambda: log.exists() and log.read_text().count("again") >= 2)
+
+
 async def test_failures_are_counted_and_what_was_said_is_kept(home: Home) -> None:
     async with supervised(home, python("node", "raise SystemExit('no such device')")):
         await until(lambda: (state := read_state(home.state("node"))) and state.failures >= 3)
