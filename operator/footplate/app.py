@@ -128,6 +128,7 @@ def context_of(settings: Settings) -> Context:
             pull_secrets=settings.image_pull_secrets,
         ),
         poll_seconds=settings.poll_seconds,
+        user=settings.run_as_user,
     )
 
 
@@ -144,7 +145,15 @@ def builder_of(settings: Settings) -> Builder | None:
         return None
     context = context_of(settings)
     keeper = LogKeeper(context.runtime, context.store)
-    return Builder(builder.image, builder.command, builder.env, keeper, context.runtime.pull_secrets)
+    return Builder(
+        image=builder.image,
+        command=builder.command,
+        env=builder.env,
+        log=keeper,
+        pull_secrets=context.runtime.pull_secrets,
+        user=context.user,
+        security=builder.security_context,
+    )
 
 
 @contextlib.asynccontextmanager

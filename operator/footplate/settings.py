@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from footplate.api.scalars import QUANTITY_PATTERN
+from footplate.jobs.security import USER
 from footplate.quantity import parse_quantity
 
 Text = Annotated[str, Field(min_length=1)]
@@ -63,6 +64,8 @@ class BuilderSettings(Section):
     """How it is called; empty: the image's own entry point."""
     env: Mapping[str, str] = {}
     """More variables for it."""
+    security_context: Mapping[str, Any] = {}
+    """What it needs beyond the restricted profile: fields of a container's `securityContext`."""
 
 
 class ContainerResources(Section):
@@ -136,6 +139,8 @@ class Settings(Section):
     runtime_resources: RuntimeResources = RuntimeResources()
     image_pull_secrets: Annotated[tuple[ObjectName, ...], Field(strict=False)] = ()
     """Secrets, in the namespace of each job, with which all images of its pods are pulled."""
+    run_as_user: Annotated[int, Field(ge=1, lt=2**31)] | None = USER
+    """The user and group of all pods that Footplate makes; null: the cluster assigns them, as OpenShift does."""
     builder: BuilderSettings = BuilderSettings()
     namespaces: Annotated[tuple[NamespaceName, ...], Field(strict=False)] = ()
     """Those that are served; empty: all."""

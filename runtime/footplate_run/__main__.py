@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from footplate_run import failure, layout, report, workdir
+from footplate_run import failure, home, layout, report, workdir
 from footplate_run.console import Console, Relay, write_quietly
 from footplate_run.errors import CannotStart, Stopped
 from footplate_run.frameworks import framework_of
@@ -74,6 +74,7 @@ def _plan(root: str, environment: "dict[str, str]", console: Console) -> "tuple[
         timeout_of(environment),
     )
     launch = framework.launch(command, addresses, environment)
+    launch.variables.update(home.variables(root, environment, console.say))
     launch.variables.update(_common_variables(orders, environment))
     return orders, framework, launch
 

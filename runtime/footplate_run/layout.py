@@ -36,6 +36,7 @@ LOGS = "logs"  # the user's own log files
 METRICS = "metrics/metrics.jsonl"  # what Run logged, one JSON object a line
 CONSOLE = "state/console.log"  # stdout and stderr of the program, as they came
 EXIT = "state/exit.json"  # written by the launcher when the program has ended
+HOME = "state/home"  # the program's home, where the image has none for its user
 STATE = "state"
 TORCHRUN_ERROR = "state/torchrun-error.json"  # TORCHELASTIC_ERROR_FILE of torchrun
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from footplate.app import builder_of, context_of
 from footplate.settings import BuilderSettings, Settings, StoreSettings
 from footplate.settings_file import SettingsError, load
 
@@ -79,7 +80,8 @@ def _type(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     names = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
-    names |= {"array": "list of text", "object": "keys and text"}
+    whole = schema.get("additionalProperties") is True
+    names |= {"array": "list of text", "object": "keys and values" if whole else "keys and text"}
     return names[schema["type"]]
 
 
@@ -204,3 +206,18 @@ def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingsError, match="is not YAML"):
         load(path)
+
+
+def test_who_pods_run_as_and_what_builds_may_do_besides(tmp_path: Path) -> None:
+    text = "{store: {uri: s3://b}, runAsUser: null, builder: {image: b, securityContext: {runAsUser: 0}}}"
+    settings = load(write(tmp_path, text))
+    assert context_of(settings).user is None
+    builder = builder_of(settings)
+    assert builder is not None
+    assert (builder.user, builder.security) == (None, {"runAsUser": 0})
+    assert context_of(load(write(tmp_path, "store: {uri: s3://b}"))).user == 65532
+
+
+def test_root_is_no_user_for_all_pods(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="runAsUser"):
+        load(write(tmp_path, "{store: {uri: s3://b}, runAsUser: 0}"))

@@ -19,7 +19,7 @@ from footplate.constants import (
 )
 from footplate.jobs.context import Runtime, StoreAddress, pulling
 from footplate.jobs.literal import literal
-from footplate.jobs.pods import RESTRICTED
+from footplate.jobs.security import USER, others_container, own_container, pod_context
 from footplate_runtime import contract
 
 LOG_FOLDER = "/footplate/build"
@@ -49,6 +49,10 @@ class Builder:
     env: Mapping[str, str] = field(default_factory=dict)
     log: LogKeeper | None = None
     pull_secrets: Sequence[str] = ()
+    user: int | None = USER
+    """Who the pod runs as; None: whom the cluster assigns."""
+    security: Mapping[str, Any] = field(default_factory=dict)
+    """What the build needs beyond the restricted profile: fields of its container's security context."""
 
 
 def build_pod_name(content: str) -> str:
@@ -85,13 +89,16 @@ def build_pod(environment: Environment, content: str, builder: Builder) -> dict[
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
             **pulling(builder.pull_secrets),
+            "securityContext": pod_context(builder.user),
             "containers": [
                 {
                     "name": CONTAINER_BUILD,
                     "image": builder.image,
                     "command": list(builder.command),
                     "env": [{"name": name, "value": value} for name, value in values.items()],
+                    "securityContext": others_container(builder.security),
                 }
             ],
         },
@@ -110,7 +117,7 @@ def _with_log(pod: dict[str, Any], content: str, keeper: LogKeeper) -> dict[str,
             {"name": contract.ENV_BUILD_STORE, "value": literal(json.dumps(told, sort_keys=True))},
         ],
         "resources": keeper.runtime.agent.as_json(),
-        "securityContext": dict(RESTRICTED),
+        "securityContext": own_container(),
         "volumeMounts": [dict(_LOG_MOUNT)],
     }
     if keeper.store.secret_name:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from footplate.jobs.security import USER
+
 
 @dataclass(frozen=True, slots=True)
 class StoreAddress:
@@ -68,3 +70,5 @@ class Context:
     store: StoreAddress
     runtime: Runtime
     poll_seconds: float = 15.0
+    user: int | None = USER
+    """Who the pods run as; None: whom the cluster assigns."""

@@ -18,6 +18,7 @@ from footplate.jobs.naming import Replica, Start
 from footplate.jobs.observe import EnvironmentImage
 from footplate.jobs.record import as_variable, told_to_agent
 from footplate.jobs.secrets import with_masking
+from footplate.jobs.security import with_security
 from footplate.jobs.template import merge_template
 from footplate_runtime import contract
 
@@ -32,17 +33,6 @@ SHM_MOUNT = {
     "name": "dshm",
     "mountPath": "/dev/shm",
 }  # the kubelet's own is 64 MiB: too small for data loaders
-
-# Our two containers only read and write the shared volume (Kubernetes: Pod Security Standards, restricted).
-RUNTIME_USER = 65532
-RESTRICTED = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-    "runAsNonRoot": True,
-    "runAsUser": RUNTIME_USER,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 
 # The same for every job: which Python there is is found out in the user's image, and no text of the user's is in it.
 START_LAUNCHER = (
@@ -78,7 +68,6 @@ def desired_pod(
             "enableServiceLinks": False,
             **pulling(context.runtime.pull_secrets),
             "terminationGracePeriodSeconds": grace_seconds(job),
-            "securityContext": {"fsGroup": RUNTIME_USER, "fsGroupChangePolicy": "OnRootMismatch"},
             "initContainers": [
                 _fetch(job, start, context),
                 _agent(job, start, context, first=replica == Replica(framework.primary_role(spec), 0)),
@@ -93,7 +82,7 @@ def desired_pod(
             pod["spec"]["volumes"].append(keys_volume(job))
         pod["spec"]["hostname"] = str(replica)
         pod["spec"]["subdomain"] = naming.service_name(metadata.name)
-    merged = merge_template(pod, spec.pod_template.metadata, spec.pod_template.spec)
+    merged = with_security(merge_template(pod, spec.pod_template.metadata, spec.pod_template.spec), context.user)
     return with_masking(merged) if spec.entrypoint.launcher else merged
 
 
@@ -124,7 +113,6 @@ def _runtime_container(job: TrainingJob, start: Start, context: Context, name: s
         **context.runtime.container(name, "python3", "-m", f"footplate_runtime.{name}"),
         "env": [*_environment(job, start), pod_ip],
         "resources": amounts.as_json(),
-        "securityContext": dict(RESTRICTED),
         "volumeMounts": [dict(ROOT_MOUNT), dict(LAUNCH_MOUNT)],
     }
     secret = store_of(job, context).secret_name

@@ -26,9 +26,9 @@ from footplate.jobs import naming
 from footplate.jobs.context import Context, pulling
 from footplate.jobs.launch import store_of
 from footplate.jobs.observe import Observed, RecorderView
-from footplate.jobs.pods import RESTRICTED
 from footplate.jobs.record import as_variable, verdict
 from footplate.jobs.scene import TERMINAL, Deletion, Event, Plan, Recording, soonest
+from footplate.jobs.security import own_container, pod_context
 from footplate.jobs.template import merge_template
 from footplate_runtime import contract
 
@@ -139,7 +139,7 @@ def recorder_pod(job: TrainingJob, context: Context, seconds: float) -> Mapping[
         **context.runtime.container(CONTAINER_RECORD, "python3", "-m", "footplate_runtime.record"),
         "env": [{"name": key, "value": value} for key, value in values.items()],
         "resources": context.runtime.agent.as_json(),
-        "securityContext": dict(RESTRICTED),
+        "securityContext": own_container(),
     }
     if secret:
         store_keys.take_keys(container, secret)
@@ -159,6 +159,7 @@ def recorder_pod(job: TrainingJob, context: Context, seconds: float) -> Mapping[
             "enableServiceLinks": False,
             **pulling(context.runtime.pull_secrets),
             "terminationGracePeriodSeconds": 5,
+            "securityContext": pod_context(context.user),
             "containers": [container],
             **({"volumes": [store_keys.keys_volume(secret)]} if secret else {}),
         },

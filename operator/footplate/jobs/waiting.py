@@ -27,6 +27,11 @@ _STATES: Mapping[str, Cause] = {
     "CreateContainerError": Cause.CREATE_CONTAINER_ERROR,
     "RunContainerError": Cause.CREATE_CONTAINER_ERROR,
 }
+# What it says of an image whose user it may not or cannot run as (kubelet: kuberuntime/security_context_others.go).
+_NO_USER = ("runAsNonRoot and image", "breaks non-root policy")
+_NAME_A_USER = (
+    "name a user in spec.podTemplate.spec.securityContext.runAsUser: any number but 0, or 0 where root is allowed"
+)
 # Reasons of events of a pod that has no container yet; its status says nothing of them.
 EVENTS: Mapping[str, Cause] = {
     "FailedMount": Cause.FAILED_MOUNT,
@@ -37,6 +42,7 @@ EVENTS: Mapping[str, Cause] = {
 # The first of these is told when replicas wait for different things: what someone has to do something about.
 _RANK = (
     Cause.INVALID_IMAGE,
+    Cause.INVALID_POD,
     Cause.IMAGE_PULL_FAILED,
     Cause.CREATE_CONTAINER_CONFIG_ERROR,
     Cause.CREATE_CONTAINER_ERROR,
@@ -59,7 +65,7 @@ class Waiting:
     @property
     def permanent(self) -> bool:
         """Waiting cannot help."""
-        return self.cause == Cause.INVALID_IMAGE
+        return self.cause in (Cause.INVALID_IMAGE, Cause.INVALID_POD)
 
 
 def waiting(pods: Iterable[PodView], hindrances: Mapping[str, Hindrance]) -> Waiting | None:
@@ -84,7 +90,10 @@ def _waiting(pod: PodView, hindrance: Hindrance | None) -> Waiting | None:
         return _told(Cause.UNSCHEDULABLE, pod, pod.unschedulable)
     for container in (pod.fetch, pod.agent, pod.train):
         if container.state == "waiting" and container.reason in _STATES:
-            return _told(_STATES[container.reason], pod, container.message or container.reason)
+            said = container.message or container.reason
+            if any(words in said for words in _NO_USER):
+                return _told(Cause.INVALID_POD, pod, f"{said}; {_NAME_A_USER}")
+            return _told(_STATES[container.reason], pod, said)
     if hindrance is not None and pod.fetch.state == "waiting":
         return _told(EVENTS[hindrance.reason], pod, hindrance.message)
     if pod.fetch.running:

@@ -56,7 +56,6 @@ class Mpi(Framework):
         folder = Folder(os.path.join(orders.root, FOLDER))
         folder.prepare(orders.code, _program(command))
         variables = {ENV_FOLDER: folder.path, ENV_PYTHON: PYTHON}
-        variables.update(_home(folder, environment))
         module = "head" if orders.index == 0 else "node"
         return Launch(command_line(PYTHON, module, package_home(), settings.to_json()), variables, signal.SIGKILL)
 
@@ -94,11 +93,3 @@ def _has_mpi4py() -> bool:
         return importlib.util.find_spec("mpi4py.__main__") is not None
     except ImportError:
         return False
-
-
-def _home(folder: Folder, environment: "Mapping[str, str]") -> "dict[str, str]":
-    """Open MPI 5 does not start without a home directory: one of ours where the image, or its user, has none."""
-    given = environment.get("HOME")
-    if given and os.access(given, os.W_OK | os.X_OK):
-        return {}
-    return {"HOME": folder.make("home")}

@@ -35,11 +35,6 @@ class Folder:
         self._write(rank.PROGRAM, b"\0".join(words))
         self._write("rank.py", _source_of(rank))
 
-    def make(self, name: str) -> str:
-        """A folder in it, and its path."""
-        os.makedirs(self.file(name), mode=0o700, exist_ok=True)
-        return self.file(name)
-
     def prepare_head(self, python: str) -> str:
         """Adds what mpirun starts daemons with, and returns the path of that."""
         self._write("agent.py", _source_of(agent))

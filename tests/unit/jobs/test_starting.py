@@ -124,6 +124,22 @@ def test_an_image_name_that_is_none_stops_those_that_run_at_once() -> None:
     assert closed.status.attempts[0].replica == "worker-1"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        'container has runAsNonRoot and image will run as root (pod: "digits", container: train)',
+        "container has runAsNonRoot and image has non-numeric user (jovyan), cannot verify user is non-root",
+        "container's runAsUser breaks non-root policy",
+    ],
+)
+def test_a_user_that_may_not_be_is_told_with_what_to_write(said: str) -> None:
+    """The kubelet would try for ever, and calls it what it calls a Secret that is missing."""
+    stuck = initialized_pod(1, "CreateContainerConfigError", said)
+    step = go(started(), [make_pod(0), stuck, make_pod(2)], 20)
+    assert (step.status.reason, len(step.delete)) == ("InvalidPod", 3)
+    assert step.status.message.startswith(f"worker-1: {said}; name a user in spec.podTemplate.spec.securityContext")
+
+
 def test_the_worst_is_told_first() -> None:
     pods = [
         unscheduled_pod(0),

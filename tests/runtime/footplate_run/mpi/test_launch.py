@@ -311,5 +311,5 @@ def test_any_user_without_a_name_and_a_home(make: Make) -> None:
     job.program(SAY + "say(os.getuid(), os.environ['HOME'], os.access(os.environ['HOME'], os.W_OK))")
     ended = job.run()
     assert ended[0].status == 0, ended[0].err
-    homes = [f"54321 {tree.root}/state/mpi/home True" for tree in job.trees]
+    homes = [f"54321 {tree.root}/state/home True" for tree in job.trees]
     assert sorted(ended[0].out.decode().splitlines()) == sorted(homes * 2)
