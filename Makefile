@@ -8,7 +8,7 @@ TEST   := $(VENV)/.installed-test
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-frameworks bench-agent bench-metrics verify crds golden clean
+.PHONY: help demo test test-frameworks bench-agent bench-metrics verify crds chart-docs chart golden clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -39,14 +39,23 @@ bench-metrics: $(TEST)  ## measure what a logged metric costs, beside other trac
 
 verify: $(TEST)  ## generated files, ruff, mypy, import rules, clean tree
 	$(BIN)/python -m footplate.api.crd --check
+	$(BIN)/python tools/chart_docs.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tools
 	$(BIN)/lint-imports
 	@test -z "$$(git status --porcelain)" || { echo "the tree is not clean:"; git status --short; exit 1; }
 
-crds: $(TEST)  ## write crds/*.yaml from the models
+crds: $(TEST)  ## write crds/*.yaml and the chart's copies from the models
 	$(BIN)/python -m footplate.api.crd
+
+chart-docs: $(TEST)  ## write the chart's README.md and values.schema.json from its values.yaml
+	$(BIN)/python tools/chart_docs.py
+
+chart: $(TEST)  ## package the chart into dist/
+	@mkdir -p dist
+	@$(BIN)/python -c 'import helm_python; print(helm_python.package("charts/footplate", destination="dist"))'
 
 golden: $(TEST)  ## rewrite tests/golden from what the code plans now
 	$(PYTEST) tests/golden --rewrite-golden

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinitions, made from the models: `python -m footplate.api.crd [--check] [FOLDER]`.
+"""The CustomResourceDefinitions, made from the models: `python -m footplate.api.crd [--check] [FOLDER…]`.
 
 Kubernetes: CustomResourceDefinition, apiextensions.k8s.io/v1.
 """
@@ -24,6 +24,7 @@ from footplate.api.structural import structural_schema
 from footplate.api.training_job import TrainingJob
 from footplate.constants import GROUP, VERSION
 
+FOLDERS = (Path("crds"), Path("charts/footplate/files/crds"))  # a chart can hold no file from outside its folder
 HEADER = "# Made by `make crds` from operator/footplate/api: change the models, not this file.\n"
 
 
@@ -241,20 +242,21 @@ def _read(path: Path) -> str | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Writes the files, or with --check tells which are stale and returns 1."""
     parser = argparse.ArgumentParser(
-        prog="python -m footplate.api.crd", description="Write crds/*.yaml from the models."
+        prog="python -m footplate.api.crd", description="Write the CustomResourceDefinitions from the models."
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("crds"), help="where they are (default: crds)")
+    places = " and ".join(str(folder) for folder in FOLDERS)
+    parser.add_argument("folders", nargs="*", type=Path, default=FOLDERS, help=f"where they are (default: {places})")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name the files that are stale")
     asked = parser.parse_args(arguments)
-    paths = stale(asked.folder)
+    paths = [path for folder in asked.folders for path in stale(folder)]
     if asked.check:
         for path in paths:
             print(f"{path} is not what the models say: run `make crds` and commit it", file=sys.stderr)
         return 1 if paths else 0
-    asked.folder.mkdir(parents=True, exist_ok=True)
     wanted = documents()
     for path in paths:
         if path.name in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(wanted[path.name], encoding="utf-8")
         else:
             path.unlink()

@@ -1,0 +1,30 @@
+{{/* What the operator's client calls where jobs are: tests/chart compares it with the calls of the whole test suite. */}}
+{{- define "footplate.rights" -}}
+- apiGroups: [footplate.dev]
+  resources: [trainingjobs]
+  verbs: [get, list, watch, patch, delete] # patch: the finalizer; delete: ttlSecondsAfterFinished
+- apiGroups: [footplate.dev]
+  resources: [environments]
+  verbs: [get, list, watch]
+- apiGroups: [footplate.dev]
+  resources: [trainingjobs/status, environments/status]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [""]
+  resources: [services, configmaps]
+  verbs: [get, create]
+- apiGroups: [""]
+  resources: [secrets] # the keys of MPI jobs, which the operator makes and may not read
+  verbs: [create]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [get, list, create, patch]
+{{- end }}
+
+{{- define "footplate.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "footplate.serviceAccount" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
