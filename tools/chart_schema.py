@@ -1,8 +1,8 @@
-"""values.schema.json of the chart: what each value may be. Texts are those of values.yaml, `settings` is its model's."""
+"""values.schema.json of the chart: what each value may be. Its texts are those of values.yaml."""
 
 from __future__ import annotations
 
-import copy
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,7 +109,7 @@ DERIVED = (
 
 def schema(values: Sequence[Value]) -> JSON:
     """The JSON schema. Raises LookupError when VALUES and values.yaml do not have the same values."""
-    found = copy.deepcopy(VALUES)
+    found = json.loads(json.dumps(VALUES))  # TEXT and the like are parts of many
     settings, definitions = _settings()
     found["properties"]["settings"] = settings
     for path in [(), *(value.path for value in values if value.section)]:
