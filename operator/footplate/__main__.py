@@ -63,7 +63,7 @@ async def serve(settings: Settings, path: Path) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop)
     clock = SystemClock()
-    metrics = OperatorMetrics(CollectorRegistry())
+    metrics = OperatorMetrics(CollectorRegistry(), clock)
     metrics.settings_read(True)
     async with (
         connected(settings, clock, metrics) as client,
@@ -86,6 +86,7 @@ async def serve(settings: Settings, path: Path) -> int:
             seconds.renew,
             seconds.retry,
         )
+        metrics.watch_leader(lambda: lease.leading or not settings.leader_election)
         work = asyncio.ensure_future(lead(operator, lease, stop))
         stopping = asyncio.ensure_future(stop.wait())
         try:
@@ -128,7 +129,7 @@ async def watch(operator: Operator, take_signals: Callable[[], None]) -> None:
     namespaces = operator.settings.namespaces
     before = frozenset(asyncio.all_tasks())
     tasks = await kopf.spawn_tasks(
-        registry=handlers.registry(operator.watched, operator.client),
+        registry=handlers.registry(operator.watched, operator.client, operator.metrics.api, operator.clock),
         settings=handlers.settings(),
         standalone=True,
         clusterwide=not namespaces,

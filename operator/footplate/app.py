@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
@@ -41,10 +40,11 @@ class Operator:
         self.queue = WorkQueue(clock, random.Random())
         self.watched = Watched(self.queue, clock, settings.operator_namespace)
         self.metrics = metrics
-        metrics.watch_queue(self.queue)
-        metrics.watch_phases(lambda: Counter(job.phase for job in self.watched.jobs.values() if job.phase))
+        metrics.work.watch_queue(self.queue)
+        metrics.jobs.watch_jobs(self.watched.jobs.values)
+        metrics.jobs.watch_environments(self.watched.environments.values)
         self.client = client
-        self._clock = clock
+        self.clock = clock
         self._agents = AgentPoller(clock, settings.poll_seconds)
         self._jobs = JobReconciler(
             client=client,
@@ -54,6 +54,7 @@ class Operator:
             keeper=RecordKeeper(client, self.watched.jobs, self.watched.recorders),
             agents=self._agents,
             recorder=Recorder(client, clock=clock),
+            observer=metrics.jobs,
             context=context_of(settings),
             curated_namespace=settings.operator_namespace,
             clock=clock,
@@ -65,12 +66,14 @@ class Operator:
             builder=builder_of(settings),
             clock=clock,
             changed=self.watched.enqueue_environment,
+            observer=metrics.jobs,
         )
         self.sweeps = self._make_sweeps(Lister(client, settings.namespaces))
+        metrics.work.watch_sweeps(self.sweeps, clock)
 
     def _make_sweeps(self, lister: Lister) -> list[Sweep[Any]]:
         watched, seconds = self.watched, self.settings.sweep_seconds
-        clock, rng = self._clock, random.Random()
+        clock, rng = self.clock, random.Random()
         return [
             Sweep(lister.environments, watched.environments, watched.enqueue_environment, clock, rng, seconds),
             Sweep(lister.pods, watched.pods, watched.enqueue_owner, clock, rng, seconds),
@@ -94,7 +97,7 @@ class Operator:
         log.info("%d jobs, %d pods in the cluster", len(self.watched.jobs), len(self.watched.pods))
         try:
             await together(
-                work(self.queue, self.reconcile, self.settings.workers, observer=self.metrics, clock=self._clock),
+                work(self.queue, self.reconcile, self.settings.workers, observer=self.metrics.work, clock=self.clock),
                 *(sweep.run(first=SECOND_LISTING_SECONDS) for sweep in self.sweeps),
             )
         finally:
@@ -159,7 +162,7 @@ def builder_of(settings: Settings) -> Builder | None:
 @contextlib.asynccontextmanager
 async def connected(settings: Settings, clock: Clock, metrics: OperatorMetrics) -> AsyncIterator[KubeClient]:
     """A client of the cluster that KUBECONFIG, or the pod that we run in, names; `metrics` counts its calls."""
-    client = await KubeClient.connect(qps=settings.qps, burst=settings.burst, clock=clock, observer=metrics)
+    client = await KubeClient.connect(qps=settings.qps, burst=settings.burst, clock=clock, observer=metrics.api)
     try:
         yield client
     finally:

@@ -6,45 +6,64 @@ Nothing else of kopf is used, so kopf writes nothing to the cluster: no finalize
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
+import aiohttp
 import kopf
 
 from footplate.constants import GROUP, LABEL_MANAGED_BY, MANAGED_BY, MANAGED_SELECTOR, VERSION
+from footplate.engine.clock import Clock
 from footplate.kube.client import KubeClient
+from footplate.kube.tracing import WatchObserver, traced
 from footplate.watched import Watched
 
 CHUNK = 500  # objects a page of the first list
 
 
-def registry(watched: Watched, client: KubeClient) -> kopf.OperatorRegistry:
+class EventObserver(WatchObserver, Protocol):
+    """Hears of kopf's calls and of the events that come of them."""
+
+    def event_came(self, kind: str, event: str | None) -> None:
+        """An event of that type (None: of a listing) about an object of that kind."""
+        ...
+
+
+def registry(watched: Watched, client: KubeClient, observer: EventObserver, clock: Clock) -> kopf.OperatorRegistry:
     """kopf's handlers for one operator; kopf's watches use the credentials of our client."""
     found = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=found)
-    async def login(**_: Any) -> kopf.ConnectionInfo:
+    async def login(**_: Any) -> kopf.AiohttpSession:
         known = await client.credentials()
-        return kopf.ConnectionInfo(
+        info = kopf.ConnectionInfo(
             server=known.server,
             ca_path=known.ca_path,
             insecure=known.insecure,
             token=known.token,
             certificate_path=known.certificate_path,
             private_key_path=known.key_path,
-            default_namespace=known.namespace,
-            proxy_url=known.proxy,
         )
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+            headers=info.as_http_headers(),
+            proxy=known.proxy,
+            trace_configs=[traced(observer, clock)],
+        )
+        return kopf.AiohttpSession(server=known.server, default_namespace=known.namespace, aiohttp_session=session)
 
     @kopf.on.event(GROUP, VERSION, "trainingjobs", registry=found)
     async def on_job(event: kopf.RawEvent, **_: Any) -> None:
+        observer.event_came("TrainingJob", event["type"])
         watched.on_job(event["type"], event["object"])
 
     @kopf.on.event(GROUP, VERSION, "environments", registry=found)
     async def on_environment(event: kopf.RawEvent, **_: Any) -> None:
+        observer.event_came("Environment", event["type"])
         watched.on_environment(event["type"], event["object"])
 
     @kopf.on.event("", "v1", "pods", labels={LABEL_MANAGED_BY: MANAGED_BY}, registry=found)
     async def on_pod(event: kopf.RawEvent, **_: Any) -> None:
+        observer.event_came("Pod", event["type"])
         watched.on_pod(event["type"], event["object"])
 
     return found

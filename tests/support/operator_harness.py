@@ -42,6 +42,7 @@ class OperatorThread:
     """An operator on an event loop of its own: kopf, when it ends, cancels every other task of its loop."""
 
     def __init__(self, server: ApiServerInThread, wrap: Wrap) -> None:
+        self.metrics = CollectorRegistry()
         self._kubeconfig = str(server.kubeconfig)
         self._wrap = wrap
         self._loop = asyncio.new_event_loop()
@@ -62,8 +63,12 @@ class OperatorThread:
             self._loop.close()
 
     async def _run(self) -> None:
-        client = await KubeClient.connect(kubeconfig=self._kubeconfig, clock=SystemClock(), user_agent="footplate")
-        operator = Operator(self._wrap(client), SETTINGS, SystemClock(), OperatorMetrics(CollectorRegistry()))
+        clock = SystemClock()
+        metrics = OperatorMetrics(self.metrics, clock)
+        client = await KubeClient.connect(
+            kubeconfig=self._kubeconfig, clock=clock, user_agent="footplate", observer=metrics.api
+        )
+        operator = Operator(self._wrap(client), SETTINGS, clock, metrics)
         try:
             await together(operator.run(), watch(operator, _no_signals))
         finally:
@@ -95,6 +100,11 @@ class Cluster:
         if self._operator is not None:
             await asyncio.to_thread(self._operator.kill)
             self._operator = None
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of a series of the operator that runs; 0 when it has none."""
+        assert self._operator is not None
+        return self._operator.metrics.get_sample_value(name, labels) or 0.0
 
     async def call(self, method: str, path: str, body: Any = None, content_type: str | None = None) -> Any:
         status, answer = await asyncio.to_thread(self.server.request, method, path, body, content_type)

@@ -141,6 +141,8 @@ class TrainingJobStatus(Schema):
     """Why the job is in this phase, as one stable CamelCase word."""
     message: Message | None = None
     """The same as a sentence for a person: what happens, what is waited for, what went wrong."""
+    phase_time: Time | None = None
+    """When the job came into this phase; when it was created, if that was its first."""
     attempt: Count = 0
     """The number of the newest attempt; 0 before the first."""
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=10)] = ()

@@ -25,7 +25,7 @@ class WorkQueue:
     def __init__(self, clock: Clock, random: Random) -> None:
         self._clock = clock
         self._random = random
-        self._waiting: OrderedDict[Key, None] = OrderedDict()
+        self._waiting: OrderedDict[Key, float] = OrderedDict()  # since when
         self._in_work: dict[Key, float] = {}  # since when
         self._again: set[Key] = set()  # added while in work
         self._due: dict[Key, float] = {}  # the earliest time only
@@ -40,7 +40,7 @@ class WorkQueue:
         if key in self._in_work:
             self._again.add(key)
         elif key not in self._waiting:
-            self._waiting[key] = None
+            self._waiting[key] = self._clock.monotonic()
             self._wake()
 
     def add_after(self, key: Key, seconds: float) -> None:
@@ -91,6 +91,12 @@ class WorkQueue:
         """Keys that wait for a worker: those in work, and those due later, do not count."""
         self._bring_in_due()
         return len(self._waiting)
+
+    def longest_wait_seconds(self) -> float:
+        """How long the key that comes next has waited for a worker; 0 when none waits."""
+        self._bring_in_due()
+        since = next(iter(self._waiting.values()), None)
+        return 0.0 if since is None else self._clock.monotonic() - since
 
     def oldest_seconds(self) -> float:
         """How long the longest work has been going on; 0 when all workers are idle."""

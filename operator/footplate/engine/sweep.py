@@ -38,6 +38,8 @@ class Sweep(Generic[V]):
         """Monotonic time of the first listing's begin; None before, as on an operator that does not lead."""
         self.last_success: float | None = None
         """Monotonic time of the last listing's end; None before."""
+        self.corrections = 0
+        """How many objects listings after the first found otherwise than events had told."""
 
     async def once(self) -> None:
         """List, replace, and enqueue what was added, changed or vanished. Raises what the listing raises."""
@@ -45,7 +47,10 @@ class Sweep(Generic[V]):
             self.begun = self._clock.monotonic()
         mark = self._store.mark()
         views = await self._list_all()
-        for view in self._store.replace(views, since=mark):
+        changes = self._store.replace(views, since=mark)
+        if self.last_success is not None:
+            self.corrections += len(changes)
+        for view in changes:
             self._enqueue(view)
         self.last_success = self._clock.monotonic()
 

@@ -29,6 +29,10 @@ class Observer(Protocol):
         """It ended in an error of that class."""
         ...
 
+    def retried(self, kind: str) -> None:
+        """It will be done again although nothing may have changed: it failed, or something was in its way."""
+        ...
+
 
 async def work(queue: WorkQueue, reconcile: Reconcile, count: int, *, observer: Observer, clock: Clock) -> None:
     """Run `count` workers until cancelled. No error of a reconcile ends a worker."""
@@ -54,6 +58,7 @@ async def _one(queue: WorkQueue, reconcile: Reconcile, key: Key, observer: Obser
     except Retry as retry:
         log.debug("%s: again in %.1f s: %s", key, retry.after, retry)
         queue.add_after(key, retry.after)
+        observer.retried(key.kind)
     except InvalidSpec as error:
         log.info("%s: %s: %s", key, error.reason, error)
         observer.failed(key.kind, type(error).__name__)
@@ -62,10 +67,12 @@ async def _one(queue: WorkQueue, reconcile: Reconcile, key: Key, observer: Obser
         seconds = queue.add_failed(key)
         log.warning("%s: again in %.1f s: %s", key, seconds, error)
         observer.failed(key.kind, type(error).__name__)
+        observer.retried(key.kind)
     except Exception as error:
         seconds = queue.add_failed(key)
         log.exception("%s: again in %.1f s", key, seconds)
         observer.failed(key.kind, type(error).__name__)
+        observer.retried(key.kind)
     else:
         queue.forget(key)
         if isinstance(result, After):

@@ -11,6 +11,7 @@ from footplate.engine.keys import Key
 from footplate.engine.result import After, Done, Result
 from footplate.engine.store import Store
 from footplate.environments.builders import Builder
+from footplate.environments.changes import BuildObserver, ended_build
 from footplate.environments.observe import BuildPodView, EnvironmentView, build_pod_view, environment_view
 from footplate.environments.plan import Built, Plan, plan
 from footplate.errors import Conflict
@@ -34,6 +35,7 @@ class EnvironmentReconciler:
         builder: Builder | None,
         clock: Clock,
         changed: Callable[[EnvironmentView], None],
+        observer: BuildObserver,
     ) -> None:
         """`changed` is called with an Environment whose status was written: jobs may be waiting for it."""
         self._client = client
@@ -42,6 +44,7 @@ class EnvironmentReconciler:
         self._builder = builder
         self._clock = clock
         self._changed = changed
+        self._observer = observer
 
     async def reconcile(self, key: Key) -> Result:
         view = self._environments.get(key)
@@ -78,6 +81,9 @@ class EnvironmentReconciler:
             raise await read_again(
                 self._client, ENVIRONMENTS, self._environments, environment_view, view.key
             ) from error
+        build = ended_build(view.environment.status, step.status)
+        if build is not None:
+            self._observer.built(build)
         fresh_view = environment_view(written)
         self._environments.put(fresh_view)
         self._changed(fresh_view)

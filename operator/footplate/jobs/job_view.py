@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 from footplate.engine.keys import Key
+from footplate.frameworks.registry import REGISTRY, SINGLE
 from footplate.jobs.observe import Json
 
 
@@ -19,6 +21,8 @@ class JobView:
     resource_version: str
     text: bytes
     phase: str
+    reason: str
+    framework: str
     environment: str  # name of the Environment that it waits for or runs in; may be empty
     owner_uid: str | None = None
 
@@ -28,12 +32,18 @@ class JobView:
 
 
 def job_view(body: Json) -> JobView:
-    metadata = body["metadata"]
+    metadata, status = body["metadata"], body.get("status") or {}
     return JobView(
         key=Key("TrainingJob", metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         text=json.dumps(body, separators=(",", ":")).encode(),
-        phase=(body.get("status") or {}).get("phase", ""),
+        phase=sys.intern(status.get("phase", "")),
+        reason=sys.intern(status.get("reason", "")),
+        framework=_framework(body["spec"].get("distribution") or {}),
         environment=(body["spec"].get("environment") or {}).get("name", ""),
     )
+
+
+def _framework(distribution: Json) -> str:
+    return next((name for name in REGISTRY if distribution.get(name) is not None), SINGLE.name)

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from footplate.api.phases import Phase
+from footplate.api.scalars import rfc3339
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.constants import FINALIZER
 from footplate.corrections import SOON, delete_pod, read_again
@@ -20,6 +21,7 @@ from footplate.environments.observe import EnvironmentView
 from footplate.environments.resolve import resolve
 from footplate.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NameTaken, Retry
 from footplate.jobs.agents import AgentPoller, pod_to_ask
+from footplate.jobs.changes import JobObserver
 from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Cause, Diagnosis
 from footplate.jobs.hindrances import Hindrances
@@ -50,6 +52,7 @@ class JobReconciler:
         keeper: RecordKeeper,
         agents: AgentPoller,
         recorder: Recorder,
+        observer: JobObserver,
         context: Context,
         curated_namespace: str,
         clock: Clock,
@@ -62,6 +65,7 @@ class JobReconciler:
         self._agents = agents
         self._hindrances = Hindrances(client, clock, context.poll_seconds)
         self._recorder = recorder
+        self._observer = observer
         self._context = context
         self._curated = curated_namespace
         self._clock = clock
@@ -106,8 +110,11 @@ class JobReconciler:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             message = f"{where}: {first['msg']}; this version of Footplate cannot read the job"
-            status = {**(body.get("status") or {}), "phase": "Failed", "reason": "InvalidSpec", "message": message}
+            since = rfc3339(self._clock.now())
+            told = {"phase": "Failed", "phaseTime": since, "reason": "InvalidSpec", "message": message}
+            status = {**(body.get("status") or {}), **told}
             await self._client.update(TRAINING_JOBS, {**body, "status": status}, subresource="status")
+            self._observer.refused(view)
         elif FINALIZER in (body["metadata"].get("finalizers") or ()):
             await self._keeper.hold(view, False)  # nobody could write its record, and it is not to be kept for that
         return Done()
@@ -228,6 +235,7 @@ class JobReconciler:
         except Conflict as error:
             raise await read_again(self._client, TRAINING_JOBS, self._jobs, job_view, view.key) from error
         self._jobs.put(job_view(written))
+        self._observer.written(job, status)
         if status.phase is not None and status.phase != job.status.phase:
             log.info("%s: %s (%s) %s", view.key, status.phase.value, status.reason, status.message)
         return True

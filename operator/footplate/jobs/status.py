@@ -60,6 +60,10 @@ class StatusEditor:
         self._status = self._status.model_copy(update=changes)
 
     def phase(self, phase: Phase, reason: str, message: str) -> StatusEditor:
+        if phase != self._status.phase:
+            first = self._status.phase is None and phase == Phase.PREPARING
+            since = self._job.metadata.creation_timestamp if first else None
+            self._update(phase_time=since or self._now)
         self._update(phase=phase, reason=reason, message=message)
         return self
 

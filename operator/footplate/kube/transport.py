@@ -38,9 +38,19 @@ class StreamBroken(Unavailable):
 
 
 class CallObserver(Protocol):
-    """Counts calls: `code` is the HTTP status, 0 for no answer."""
+    """Hears of calls: `verb` is the API's word for one."""
 
-    def api_called(self, verb: str, code: int) -> None: ...
+    def api_called(self, verb: str, code: int, seconds: float) -> None:
+        """One call was answered with that HTTP status, or with nothing (0), after so many seconds."""
+        ...
+
+    def api_waited(self, seconds: float) -> None:
+        """The limit on the rate of calls let one through after so many seconds."""
+        ...
+
+    def api_retried(self, verb: str) -> None:
+        """A call that failed will be made again."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ class Transport:
 
     async def call(self, request: Request) -> Any:
         """The parsed JSON of the answer. Raises ApiError when it stays refused after a few tries."""
-        answer = await self._persist(lambda: self._once(request))
+        answer = await self._persist(request, lambda: self._once(request))
         try:
             return json.loads(answer)
         except ValueError as error:
@@ -104,7 +114,7 @@ class Transport:
         Opening is retried as any call; what breaks later is raised as StreamBroken.
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=idle_seconds)
-        response = await self._persist(lambda: self._open(request, timeout))
+        response = await self._persist(request, lambda: self._open(request, timeout))
         try:
             yield self._pieces(request, response)
         finally:
@@ -139,12 +149,13 @@ class Transport:
     async def _send(
         self, connection: Connection, request: Request, timeout: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
-        await self._bucket.take()
+        await self._wait_for_turn()
         headers = await connection.headers()
         data = None
         if request.body is not None:
             data = json.dumps(request.body, separators=(",", ":")).encode()
             headers["Content-Type"] = request.content_type
+        begun = self.clock.monotonic()
         try:
             response = await self._session.request(
                 request.method,
@@ -159,16 +170,16 @@ class Transport:
                 allow_redirects=False,
             )
             if 200 <= response.status < 300:
-                self._count(request, response.status)
+                self._count(request, response.status, begun)
                 return response
             text = await response.read()
         except BROKEN as error:
-            self._count(request, 0)
+            self._count(request, 0, begun)
             raise unreachable(request.action, connection.server, error) from error
-        self._count(request, response.status)
+        self._count(request, response.status, begun)
         raise refused(request.action, response.status, text, response.headers.get("Retry-After"))
 
-    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _persist(self, request: Request, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try again what may pass: 429, 5xx and lost connections."""
         backoff = BACKOFF_SECONDS
         for _ in range(TRIES - 1):
@@ -181,6 +192,8 @@ class Transport:
                 log.debug("%s; trying again in %.1f s", error, pause)
                 await self.clock.sleep(pause)
                 backoff *= 2
+                if self._observer is not None:
+                    self._observer.api_retried(request.verb)
         return await attempt()
 
     async def _renew(self, used: Connection) -> None:
@@ -189,9 +202,15 @@ class Transport:
             if self.connection is used:
                 self.connection = await self._reconnect()
 
-    def _count(self, request: Request, code: int) -> None:
+    async def _wait_for_turn(self) -> None:
+        begun = self.clock.monotonic()
+        await self._bucket.take()
         if self._observer is not None:
-            self._observer.api_called(request.verb, code)
+            self._observer.api_waited(self.clock.monotonic() - begun)
+
+    def _count(self, request: Request, code: int, begun: float) -> None:
+        if self._observer is not None:
+            self._observer.api_called(request.verb, code, self.clock.monotonic() - begun)
 
 
 def _is_loopback(server: str) -> bool:

@@ -42,9 +42,19 @@ def config_map(name: str, **data: str) -> dict[str, Any]:
 class Calls:
     def __init__(self) -> None:
         self.made: list[tuple[str, int]] = []
+        self.seconds: list[float] = []
+        self.waits: list[float] = []
+        self.retried: list[str] = []
 
-    def api_called(self, verb: str, code: int) -> None:
+    def api_called(self, verb: str, code: int, seconds: float) -> None:
         self.made.append((verb, code))
+        self.seconds.append(seconds)
+
+    def api_waited(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def api_retried(self, verb: str) -> None:
+        self.retried.append(verb)
 
 
 @pytest.fixture
@@ -147,6 +157,8 @@ async def test_what_may_pass_is_tried_again(
     api_server.faults.add("POST", "/configmaps", code=code, count=4)
     await client.create(CONFIG_MAPS, config_map("a"))
     assert calls.made == [("create", code)] * 4 + [("create", 201)]
+    assert calls.retried == ["create"] * 4
+    assert len(calls.seconds) == len(calls.waits) == 5
 
 
 async def test_after_five_tries_the_error_is_raised(
@@ -165,6 +177,7 @@ async def test_other_refusals_are_not_tried_again(
     with pytest.raises(ApiError, match="400"):
         await client.get(CONFIG_MAPS, "a", "default")
     assert len(calls.made) == 1
+    assert calls.retried == []
 
 
 async def test_retry_after_is_waited_for(api_server: ApiServerInThread) -> None:
@@ -229,12 +242,13 @@ async def test_credentials_that_have_changed_are_read_again(api_server: ApiServe
         assert await client.get(CONFIG_MAPS, "a", "default") is None
 
 
-async def test_calls_keep_to_the_rate(api_server: ApiServerInThread) -> None:
+async def test_calls_keep_to_the_rate(api_server: ApiServerInThread, calls: Calls) -> None:
     clock = BriskClock()
-    async with connected(api_server, clock=clock, qps=1, burst=2) as client:
+    async with connected(api_server, clock=clock, qps=1, burst=2, observer=calls) as client:
         begun = clock.monotonic()
         await asyncio.gather(*(client.get(CONFIG_MAPS, f"m{i}", "default") for i in range(12)))
         assert clock.monotonic() - begun >= 10
+        assert max(calls.waits) >= 9, "what a call waited for its turn is told"
 
 
 async def take(events: AsyncIterator[dict[str, Any]], count: int) -> list[tuple[str, str]]:

@@ -73,6 +73,19 @@ async def test_backoff_doubles_to_its_limit_and_forget_resets_it(queue: WorkQueu
     assert queue.add_failed(A) <= 1
 
 
+async def test_the_longest_wait_is_that_of_the_key_that_comes_next(queue: WorkQueue, clock: FakeClock) -> None:
+    assert queue.longest_wait_seconds() == 0
+    queue.add_after(A, 5)
+    queue.add(B)
+    clock.advance(5)
+    queue.add(B)
+    assert queue.longest_wait_seconds() == 5
+    assert await queue.get() == B
+    assert queue.longest_wait_seconds() == 0, "it is due just now"
+    clock.advance(3)
+    assert queue.longest_wait_seconds() == 3
+
+
 async def test_oldest_seconds_is_that_of_the_longest_work(queue: WorkQueue, clock: FakeClock) -> None:
     assert queue.oldest_seconds() == 0
     for key in (A, B):

@@ -80,6 +80,18 @@ async def test_once_replaces_and_enqueues_what_changed(
     assert sweep.last_success == 7
 
 
+async def test_what_later_listings_find_otherwise_is_counted(
+    sweep: Sweep[Pod], cluster: Cluster, store: Store[Pod]
+) -> None:
+    cluster.pods = [pod("a", 1), pod("b", 2)]
+    await sweep.once()
+    assert sweep.corrections == 0, "the first listing corrects nothing"
+    store.put(pod("a", 5))
+    cluster.pods = [pod("a", 5), pod("c", 6)]
+    await sweep.once()
+    assert sweep.corrections == 2, "b has vanished and c is new"
+
+
 async def test_a_put_while_the_list_is_under_way_is_kept(
     sweep: Sweep[Pod], store: Store[Pod], enqueued: list[Pod]
 ) -> None:

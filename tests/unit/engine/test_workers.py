@@ -20,12 +20,16 @@ class Observer:
     def __init__(self) -> None:
         self.times: list[tuple[str, float]] = []
         self.errors: list[tuple[str, str]] = []
+        self.retries = 0
 
     def reconciled(self, kind: str, seconds: float) -> None:
         self.times.append((kind, seconds))
 
     def failed(self, kind: str, error: str) -> None:
         self.errors.append((kind, error))
+
+    def retried(self, kind: str) -> None:
+        self.retries += 1
 
 
 class Bench:
@@ -81,6 +85,7 @@ async def test_after_comes_again_after_its_time(bench: Bench) -> None:
 async def test_retry_comes_again_after_its_time_and_is_no_error(bench: Bench) -> None:
     assert await bench.run(Retry(0.5, "not yet")) == [0, 0.5]
     assert bench.observer.errors == []
+    assert bench.observer.retries == 1
 
 
 async def test_an_invalid_spec_is_not_tried_again(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
@@ -88,6 +93,7 @@ async def test_an_invalid_spec_is_not_tried_again(bench: Bench, caplog: pytest.L
     assert await bench.run(InvalidSpec("NoSuchFramework", "there is no framework horovod")) == [0]
     assert "TrainingJob default/a: NoSuchFramework: there is no framework horovod" in caplog.text
     assert bench.observer.errors == [("TrainingJob", "InvalidSpec")]
+    assert bench.observer.retries == 0
 
 
 async def test_our_own_errors_back_off_with_one_line(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
@@ -96,6 +102,7 @@ async def test_our_own_errors_back_off_with_one_line(bench: Bench, caplog: pytes
     assert "the API server is away" in caplog.text
     assert "Traceback" not in caplog.text
     assert bench.observer.errors == [("TrainingJob", "Unavailable")]
+    assert bench.observer.retries == 1
 
 
 async def test_any_other_error_backs_off_with_its_traceback(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
@@ -105,6 +112,7 @@ async def test_any_other_error_backs_off_with_its_traceback(bench: Bench, caplog
     assert [round(time) for time, _ in bench.begun] == [0, 1, 3]
     assert "Traceback" in caplog.text
     assert set(bench.observer.errors) == {("TrainingJob", "ZeroDivisionError")}
+    assert bench.observer.retries == 3
 
 
 @pytest.mark.parametrize("success", [Done(), After(500)])
