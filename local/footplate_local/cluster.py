@@ -2,7 +2,8 @@
 
 `up` is idempotent and repairs: it starts what does not run and leaves alone what does. The order is what it takes care
 of: the supervisor starts the API server and the node; then the CRDs are applied; then the operator's settings are
-written, which is what the supervisor waits for before it starts the operator.
+written, which is what the supervisor waits for before it starts the operator. Without an operator both steps are left
+out: who installs the chart brings the CRDs and an operator that runs as a pod.
 """
 
 from __future__ import annotations
@@ -60,10 +61,10 @@ class ClusterError(FootplateError):
     """The embedded cluster cannot be started or stopped; the message says why and where to look."""
 
 
-async def up(home: Home, say: Say, ready_seconds: float = READY_SECONDS) -> None:
+async def up(home: Home, say: Say, ready_seconds: float = READY_SECONDS, operator: bool = True) -> None:
     """Bring the cluster up and return when jobs can be applied; `say` gets what is being waited for.
 
-    Raises ClusterError.
+    Without `operator` there are an API server and a node, and nothing of Footplate. Raises ClusterError.
     """
     _check_machine()
     _make_folders(home)
@@ -71,9 +72,11 @@ async def up(home: Home, say: Say, ready_seconds: float = READY_SECONDS) -> None
         if process(home, SUPERVISOR) is None:
             home.settings.unlink(missing_ok=True)
             await _start_supervisor(home)
+        if not operator and home.settings.exists():
+            raise ClusterError(f"the operator of {home.path} runs: stop the cluster first, with footplate local down")
         try:
             async with asyncio.timeout(ready_seconds):
-                await _bring_up(home, say)
+                await _bring_up(home, say, operator)
         except TimeoutError:
             report = await status(home)
             late = ", ".join(_TITLES[s.name] for s in report.services if not s.ready) or "cluster"
@@ -82,16 +85,17 @@ async def up(home: Home, say: Say, ready_seconds: float = READY_SECONDS) -> None
             ) from None
 
 
-async def _bring_up(home: Home, say: Say) -> None:
+async def _bring_up(home: Home, say: Say, operator: bool) -> None:
     wait = _Waiting(home)
     say("starting the API server")
     await wait.until(lambda: api_listens(home))
     async with connected(home) as client:
-        say("applying the custom resource definitions")
-        await _apply_crds(client)
-        say("starting the operator")
-        await _write_settings(home)
-        await wait.until(lambda: operator_ready(home))
+        if operator:
+            say("applying the custom resource definitions")
+            await _apply_crds(client)
+            say("starting the operator")
+            await _write_settings(home)
+            await wait.until(lambda: operator_ready(home))
         say("waiting for the node")
         await wait.until(lambda: node_ready(client))
 

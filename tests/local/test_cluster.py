@@ -53,6 +53,17 @@ def test_up_again_changes_nothing(own_cluster: LocalCluster) -> None:
     assert ready(own_cluster.home)
 
 
+def test_without_an_operator_there_is_nothing_of_footplate(fresh: LocalCluster) -> None:
+    done = fresh.footplate("local", "up", "--no-operator")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(fresh.pids()) == ALL - {"operator"}
+    assert fresh.kubectl("get", "crd", "--output", "name").stdout == ""
+    fresh.up()
+    assert set(fresh.pids()) == ALL
+    assert fresh.footplate("local", "up", "--no-operator").returncode == 1, "the operator is not taken away from jobs"
+    assert ready(fresh.home)
+
+
 def test_two_at_once_bring_up_one_cluster(fresh: LocalCluster) -> None:
     environment = {**os.environ, "FOOTPLATE_HOME": str(fresh.home.path)}
     argv = [str(Path(sys.executable).with_name("footplate")), "local", "up"]

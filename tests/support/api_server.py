@@ -26,7 +26,7 @@ class ApiServerInThread:
     """What the fixture `api_server` gives. All methods may be called from any thread."""
 
     def __init__(self, home: Path, **options: Any) -> None:
-        """`options` go to ApiServer: `now`, `source`, `history`, `port`."""
+        """`options` go to ApiServer: `now`, `source`, `history`, `port`, `workloads`."""
         self.home = home
         self._options = options
         self._server: ApiServer | None = None

@@ -110,7 +110,7 @@ class LocalCluster:
         self, argv: list[str], given: str | None = None, seconds: float = 2 * SECONDS, **more: str
     ) -> subprocess.CompletedProcess[str]:
         home = self.home.path / "user"  # so that no cache of another cluster is in the way
-        home.mkdir(exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "HOME": str(home), "FOOTPLATE_HOME": str(self.home.path), **more}
         try:
             return subprocess.run(argv, input=given, env=environment, capture_output=True, text=True, timeout=seconds)

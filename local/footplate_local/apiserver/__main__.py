@@ -15,7 +15,7 @@ from pathlib import Path
 async def _serve(home: Path, port: int) -> None:
     from footplate_local.apiserver.server import ApiServer
 
-    server = ApiServer(home, port=port)
+    server = ApiServer(home, port=port, workloads=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -25,6 +25,7 @@ from footplate_local.apiserver import tls
 from footplate_local.apiserver.controllers.collector import Collector
 from footplate_local.apiserver.controllers.definitions import Definitions
 from footplate_local.apiserver.controllers.expiry import EventExpiry
+from footplate_local.apiserver.controllers.workloads import Workloads
 from footplate_local.apiserver.http.faults import Faults, Request
 from footplate_local.apiserver.http.handler import Handler
 from footplate_local.apiserver.http.requests import LARGEST_BODY
@@ -58,13 +59,18 @@ class ApiServer:
         now: Callable[[], datetime] = _utc_now,
         source: random.Random | None = None,
         history: int = HISTORY,
+        workloads: bool = False,
     ) -> None:
-        """`port` 0: the one of the last run, or any. `source` makes uids and generated names."""
+        """`port` 0: the one of the last run, or any. `source` makes uids and generated names.
+
+        `workloads`: Deployments and ReplicaSets make pods, as is fit where something runs pods.
+        """
         self._home = home
         self._wanted_port = port
         self._now = now
         self._random = source or random.SystemRandom()
         self._history = history
+        self._workloads = workloads
         self._certificate = home / "run" / "apiserver.pem"
         self.port = 0
         self.token = ""
@@ -110,6 +116,8 @@ class ApiServer:
             asyncio.create_task(Collector(self._objects).run(), name="collector"),
             asyncio.create_task(EventExpiry(self._storage, self._now).run(), name="event-expiry"),
         ]
+        if self._workloads:
+            self._controllers.append(asyncio.create_task(Workloads(self._objects).run(), name="workloads"))
         await self._listen()
         kubeconfig.write(self.kubeconfig, self.url, self.token, certificate=tls.public_part(self._certificate))
 

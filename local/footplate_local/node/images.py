@@ -1,7 +1,7 @@
 """What an image name means on this machine. Nothing is pulled.
 
-``footplate/runtime`` is this Python; ``footplate.local/env-<12 hex>@sha256:…`` is a virtual environment the local
-builder has made; anything else runs on the machine's PATH.
+``footplate/runtime`` and ``footplate/operator``, of any registry, are this Python; ``footplate.local/env-<12
+hex>@sha256:…`` is a virtual environment the local builder has made; anything else runs on the machine's PATH.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _TAIL = r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 # distribution/reference: grammar of an image name.
 _REFERENCE = re.compile(rf"{_DOMAIN}{_PATH}(?:/{_PATH})*{_TAIL}", re.ASCII)
+_OURS = re.compile(rf"{_DOMAIN}(?:[a-z0-9._-]+/)*footplate/(?:runtime|operator)(?![\w./-])", re.ASCII)
 _ENVIRONMENT = re.compile(r"footplate\.local/(env-[0-9a-f]{12})(?::[\w.-]+)?(?:@sha256:([0-9a-f]{64}))?", re.ASCII)
 
 
@@ -47,7 +48,7 @@ def resolve(name: str, environments: Path) -> Image:
             "InvalidImageName",
             f"Failed to apply default image tag {name!r}: couldn't parse image name {name!r}: invalid reference format",
         )
-    if re.match(r"footplate/runtime(?![\w./-])", name):
+    if _OURS.match(name):
         return Image(id=f"footplate.local/python@{sys.version.split()[0]}", bin=Path(sys.executable).parent)
     if name.startswith("footplate.local/"):
         return _environment(name, environments)

@@ -13,11 +13,11 @@ from footplate_local import cluster, readiness
 from footplate_local.home import Home
 
 
-def up(out: Console) -> int:
+def up(out: Console, operator: bool = True) -> int:
     """Bring it up, then say how to reach it."""
     home = Home.of(os.environ)
     with out.status("starting") as spinner:
-        asyncio.run(cluster.up(home, spinner.update))
+        asyncio.run(cluster.up(home, spinner.update, operator=operator))
     out.print("the embedded cluster is ready; to reach it with kubectl:", highlight=False)
     out.print(f"export KUBECONFIG={home.kubeconfig}", highlight=False, soft_wrap=True)
     return COMPLETED

@@ -204,16 +204,21 @@ def local() -> None:
 
 
 @local_app.command()
-def up() -> None:
+def up(
+    no_operator: Annotated[
+        bool, typer.Option("--no-operator", help="An API server and a node alone, for the Helm chart to be installed.")
+    ] = False,
+) -> None:
     """Start the cluster, or what is missing of it, and return when it is ready.
 
     \b
-    Example:
+    Examples:
       footplate local up && export KUBECONFIG=$(footplate local kubeconfig) && kubectl get nodes
+      FOOTPLATE_HOME=/tmp/chart footplate local up --no-operator
     """
     from footplate.cli import local as command
 
-    raise typer.Exit(command.up(console()))
+    raise typer.Exit(command.up(console(), operator=not no_operator))
 
 
 @local_app.command()

@@ -24,8 +24,18 @@ def environments(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["footplate/runtime", "footplate/runtime:0.1.0", f"footplate/runtime@sha256:{DIGEST}"])
-def test_the_runtime_is_this_python(name: str, environments: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "footplate/runtime",
+        "footplate/runtime:0.1.0",
+        f"footplate/runtime@sha256:{DIGEST}",
+        "footplate/operator:0.1.0",
+        "docker.io/footplate/operator:0.1.0",
+        "registry.example.com:5000/mirror/footplate/runtime:0.1.0",
+    ],
+)
+def test_our_images_are_this_python(name: str, environments: Path) -> None:
     image = resolve(name, environments)
     assert image.bin == Path(sys.executable).parent
     assert not image.on_host

@@ -1,7 +1,8 @@
 """Workloads of apps/v1: Deployments, ReplicaSets, StatefulSets, DaemonSets, and the ReplicationControllers before them.
 
-They are filled in and checked; no controller of the embedded cluster makes pods of them. Sources: kubernetes
-pkg/apis/apps/v1/defaults.go, pkg/apis/apps/validation/validation.go, pkg/apis/core/v1/defaults.go.
+They are filled in and checked here; `controllers/workloads.py` makes pods of Deployments and ReplicaSets, and nothing
+does of the others. Sources: kubernetes pkg/apis/apps/v1/defaults.go, pkg/apis/apps/validation/validation.go,
+pkg/apis/core/v1/defaults.go.
 """
 
 from __future__ import annotations
