@@ -10,22 +10,28 @@ import platform
 import signal
 import sys
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
+from uuid import uuid4
 
 import kopf
 from prometheus_client import CollectorRegistry
 
 from footplate import __version__, handlers
-from footplate.app import Operator, connected, together
+from footplate.app import Operator, connected, connected_for_lease, together
 from footplate.engine.clock import SystemClock
 from footplate.health import HealthServer
-from footplate.kube.lease import LeaderLease
+from footplate.kube.fence import Fence, HardStop
+from footplate.kube.lease import LeaderLease, Times
 from footplate.metrics import OperatorMetrics
 from footplate.settings import Settings
 from footplate.settings_file import SettingsError, load
 from footplate.settings_watch import stopping_on_change
 
 log = logging.getLogger("footplate")
+
+LEASE = "footplate-operator"
+LAST_WRITES_SECONDS = 5.0
 
 
 def main() -> int:
@@ -65,8 +71,12 @@ async def serve(settings: Settings, path: Path) -> int:
     clock = SystemClock()
     metrics = OperatorMetrics(CollectorRegistry(), clock)
     metrics.settings_read(True)
+    seconds = settings.lease_seconds
+    times = Times(seconds.duration, seconds.renew, seconds.retry)
+    fence = Fence(clock, until=-inf if settings.leader_election else inf)
     async with (
-        connected(settings, clock, metrics) as client,
+        connected(settings, clock, metrics, fence) as client,
+        connected_for_lease(clock, metrics, times) as lease_client,
         stopping_on_change(path, settings, clock, metrics.settings_read, stop),
     ):
         operator = Operator(client, settings, clock, metrics)
@@ -74,34 +84,20 @@ async def serve(settings: Settings, path: Path) -> int:
             settings.health_port, operator.queue, operator.sweeps, metrics, clock, settings.health_host
         )
         await health.start()
-        identity = f"{platform.node()}_{os.getpid()}"
-        seconds = settings.lease_seconds
-        lease = LeaderLease(
-            client,
-            "footplate-operator",
-            settings.operator_namespace,
-            identity,
-            clock,
-            seconds.duration,
-            seconds.renew,
-            seconds.retry,
-        )
-        metrics.watch_leader(lambda: lease.leading or not settings.leader_election)
-        work = asyncio.ensure_future(lead(operator, lease, stop))
-        stopping = asyncio.ensure_future(stop.wait())
+        lease = None
+        if settings.leader_election:
+            namespace = settings.operator_namespace
+            lease = LeaderLease(lease_client, LEASE, namespace, identity(), clock, times, fence, HardStop())
+        metrics.watch_leader(lambda: lease is None or lease.leading)
         try:
-            await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()
-                log.error("leadership is lost; another operator may lead")
-            return 1 if work.done() else 0
+            return await run(operator, lease, fence, stop)
         finally:
-            stopping.cancel()
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
-            if settings.leader_election:
-                await lease.release()
             await health.stop()
+
+
+def identity() -> str:
+    """As client-go's: who it is for people, and unique also where host names and process ids are not."""
+    return f"{platform.node()}_{uuid4()}"
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -110,18 +106,49 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-async def lead(operator: Operator, lease: LeaderLease, stop: asyncio.Event) -> None:
-    """Wait to lead, then run. kopf starts on the leader only."""
+async def run(operator: Operator, lease: LeaderLease | None, fence: Fence, stop: asyncio.Event) -> int:
+    """Look on, and work while leading; 0 when told to stop, 1 when leadership is lost. Raises what breaks."""
 
     def take_signals() -> None:
         stop_on_signals(stop)
 
-    if not operator.settings.leader_election:
-        await together(operator.run(), watch(operator, take_signals))
-        return
+    looking = asyncio.ensure_future(together(operator.look_on(), watch(operator, take_signals)))
+    leading = asyncio.ensure_future(operator.work() if lease is None else lead(operator, lease))
+    stopping = asyncio.ensure_future(stop.wait())
+    parts = (leading, looking, stopping)
+    try:
+        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        if stopping not in done:
+            for part in done:
+                part.result()
+            log.error("leadership is lost; another operator may lead")
+            return 1
+        await retire(operator, lease, fence, leading)
+        return 0
+    finally:
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+
+
+async def lead(operator: Operator, lease: LeaderLease) -> None:
+    """Wait for the lease, then work for as long as it is held."""
     await lease.acquire()
-    log.info("leading")
-    await together(operator.run(), watch(operator, take_signals), lease.hold())
+    await together(operator.work(), lease.hold())
+
+
+async def retire(operator: Operator, lease: LeaderLease | None, fence: Fence, leading: asyncio.Future[None]) -> None:
+    """Give the lease back as soon as nothing that was written under it is under way."""
+    fence.shut()
+    ended = await operator.client.writes_ended(LAST_WRITES_SECONDS)
+    leading.cancel()
+    await asyncio.gather(leading, return_exceptions=True)
+    if lease is None:
+        return
+    if ended:
+        await lease.release()
+    else:
+        log.warning("A write has not been answered, so the lease is not given back; it will expire")
 
 
 async def watch(operator: Operator, take_signals: Callable[[], None]) -> None:

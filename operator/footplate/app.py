@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
+from footplate import __version__
 from footplate.engine.clock import Clock
 from footplate.engine.keys import Key
 from footplate.engine.queue import WorkQueue
 from footplate.engine.result import Result
+from footplate.engine.store import Store, V
 from footplate.engine.sweep import Sweep
 from footplate.engine.workers import work
 from footplate.environments.builders import Builder, LogKeeper
@@ -23,6 +25,9 @@ from footplate.jobs.reconcile import JobReconciler
 from footplate.jobs.record_keeper import RecordKeeper
 from footplate.kube.client import KubeClient
 from footplate.kube.events import Recorder
+from footplate.kube.fence import Fence
+from footplate.kube.lease import Times
+from footplate.kube.resources import ENVIRONMENTS, PODS, TRAINING_JOBS, Resource
 from footplate.metrics import OperatorMetrics
 from footplate.settings import ContainerResources, Settings
 from footplate.watched import Lister, Watched
@@ -30,10 +35,14 @@ from footplate.watched import Lister, Watched
 log = logging.getLogger(__name__)
 
 SECOND_LISTING_SECONDS = 5.0
+USER_AGENT = f"footplate/{__version__}"
 
 
 class Operator:
-    """One running operator. `run` returns only when it is cancelled or one of its parts has failed."""
+    """One running operator: it always looks on, and works when it leads.
+
+    `look_on` and `work` return only when they are cancelled or one of their parts has failed.
+    """
 
     def __init__(self, client: KubeClient, settings: Settings, clock: Clock, metrics: OperatorMetrics) -> None:
         self.settings = settings
@@ -45,6 +54,7 @@ class Operator:
         metrics.jobs.watch_environments(self.watched.environments.values)
         self.client = client
         self.clock = clock
+        self._listed = asyncio.Event()
         self._agents = AgentPoller(clock, settings.poll_seconds)
         self._jobs = JobReconciler(
             client=client,
@@ -72,14 +82,22 @@ class Operator:
         metrics.work.watch_sweeps(self.sweeps, clock)
 
     def _make_sweeps(self, lister: Lister) -> list[Sweep[Any]]:
-        watched, seconds = self.watched, self.settings.sweep_seconds
-        clock, rng = self.clock, random.Random()
+        watched, clock, rng, seconds = self.watched, self.clock, random.Random(), self.settings.sweep_seconds
+
+        def sweep(
+            list_all: Callable[[], Awaitable[Iterable[V]]],
+            store: Store[V],
+            kind: Resource,
+            enqueue: Callable[[V], None],
+        ) -> Sweep[V]:
+            return Sweep(list_all, store, enqueue, clock, rng, seconds, lambda: watched.heard(kind.kind))
+
         return [
-            Sweep(lister.environments, watched.environments, watched.enqueue_environment, clock, rng, seconds),
-            Sweep(lister.pods, watched.pods, watched.enqueue_owner, clock, rng, seconds),
-            Sweep(lister.builds, watched.builds, watched.enqueue_owner, clock, rng, seconds),
-            Sweep(lister.recorders, watched.recorders, watched.enqueue_owner, clock, rng, seconds),
-            Sweep(lister.jobs, watched.jobs, watched.enqueue_job, clock, rng, seconds),
+            sweep(lister.environments, watched.environments, ENVIRONMENTS, watched.enqueue_environment),
+            sweep(lister.pods, watched.pods, PODS, watched.enqueue_owner),
+            sweep(lister.builds, watched.builds, PODS, watched.enqueue_owner),
+            sweep(lister.recorders, watched.recorders, PODS, watched.enqueue_owner),
+            sweep(lister.jobs, watched.jobs, TRAINING_JOBS, watched.enqueue_job),
         ]
 
     async def reconcile(self, key: Key) -> Result:
@@ -87,19 +105,23 @@ class Operator:
             return await self._jobs.reconcile(key)
         return await self._environments.reconcile(key)
 
-    async def run(self) -> None:
-        """List everything once, so that nothing is judged by what was not seen yet; then work and keep sweeping.
+    async def look_on(self) -> None:
+        """List everything, so that nothing is judged by what was not seen yet; then keep sweeping.
 
         kopf lists for itself a little later. What went away in between it never tells, so we list again soon.
         """
         for sweep in self.sweeps:
-            await sweep.once()
+            await sweep.first()
         log.info("%d jobs, %d pods in the cluster", len(self.watched.jobs), len(self.watched.pods))
+        self._listed.set()
+        await together(*(sweep.run(first=SECOND_LISTING_SECONDS) for sweep in self.sweeps))
+
+    async def work(self) -> None:
+        """Reconcile, once everything has been listed. Only one operator may do this at a time."""
+        await self._listed.wait()
+        self.watched.begin()
         try:
-            await together(
-                work(self.queue, self.reconcile, self.settings.workers, observer=self.metrics.work, clock=self.clock),
-                *(sweep.run(first=SECOND_LISTING_SECONDS) for sweep in self.sweeps),
-            )
+            await work(self.queue, self.reconcile, self.settings.workers, observer=self.metrics.work, clock=self.clock)
         finally:
             await self._agents.close()
 
@@ -160,9 +182,25 @@ def builder_of(settings: Settings) -> Builder | None:
 
 
 @contextlib.asynccontextmanager
-async def connected(settings: Settings, clock: Clock, metrics: OperatorMetrics) -> AsyncIterator[KubeClient]:
+async def connected(
+    settings: Settings, clock: Clock, metrics: OperatorMetrics, fence: Fence
+) -> AsyncIterator[KubeClient]:
     """A client of the cluster that KUBECONFIG, or the pod that we run in, names; `metrics` counts its calls."""
-    client = await KubeClient.connect(qps=settings.qps, burst=settings.burst, clock=clock, observer=metrics.api)
+    client = await KubeClient.connect(
+        qps=settings.qps, burst=settings.burst, clock=clock, user_agent=USER_AGENT, observer=metrics.api, fence=fence
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def connected_for_lease(clock: Clock, metrics: OperatorMetrics, times: Times) -> AsyncIterator[KubeClient]:
+    """A client of its own for the lease: its calls wait for no token and no free connection, and are tried once."""
+    client = await KubeClient.connect(
+        qps=None, tries=1, answer_seconds=times.renew / 2, clock=clock, user_agent=USER_AGENT, observer=metrics.api
+    )
     try:
         yield client
     finally:

@@ -17,6 +17,7 @@ from footplate.engine.sweep import Sweep
 from footplate.metrics import OperatorMetrics
 
 LONGEST_WORK_SECONDS = 300.0
+LONGEST_SILENCE_SECONDS = 120.0  # of a watch that owes us an event; kopf itself gives a silent connection up after 70
 OVERDUE_PERIODS = 4  # a sweep's period lasts up to twice its `seconds`; then the listing itself, and some tries
 
 
@@ -69,13 +70,14 @@ class HealthServer:
             last = sweep.begun if sweep.last_success is None else sweep.last_success
             if last is not None and now - last > OVERDUE_PERIODS * sweep.seconds:
                 found.append(f"the last sweep was {now - last:.0f} s ago")
+            if sweep.deaf_seconds() > LONGEST_SILENCE_SECONDS:
+                found.append(f"a watch has told nothing of a change that was found {sweep.deaf_seconds():.0f} s ago")
         return found
 
     @property
     def ready(self) -> bool:
-        """Whether everything has been listed once; an operator that waits to lead is ready to do so."""
-        begun = any(sweep.begun is not None for sweep in self._sweeps)
-        return not begun or all(sweep.last_success is not None for sweep in self._sweeps)
+        """Whether everything has been listed once, so that this operator works, or could take over at once."""
+        return all(sweep.last_success is not None for sweep in self._sweeps)
 
     async def _healthz(self, _: web.Request) -> web.Response:
         troubles = self.troubles()

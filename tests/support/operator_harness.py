@@ -70,7 +70,7 @@ class OperatorThread:
         )
         operator = Operator(self._wrap(client), SETTINGS, clock, metrics)
         try:
-            await together(operator.run(), watch(operator, _no_signals))
+            await together(operator.look_on(), operator.work(), watch(operator, _no_signals))
         finally:
             await client.close()
 

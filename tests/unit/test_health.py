@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from fake_clock import FakeClock
 from prometheus_client import CollectorRegistry
-from watched_pod import Pod
+from watched_pod import Pod, pod
 
 from footplate.engine.keys import Key
 from footplate.engine.queue import WorkQueue
@@ -28,15 +28,19 @@ class Operator:
         self.clock = FakeClock()
         self.queue = WorkQueue(self.clock, Random(1))
         self.away = False
+        self.pods: list[Pod] = []
+        self.heard: float | None = None
         store: Store[Pod] = Store(self.clock)
-        self.sweep = Sweep(self.list_all, store, lambda view: None, self.clock, Random(1), SWEEP_SECONDS)
+        self.sweep = Sweep(
+            self.list_all, store, lambda view: None, self.clock, Random(1), SWEEP_SECONDS, lambda: self.heard
+        )
         self.metrics = OperatorMetrics(CollectorRegistry(), self.clock)
         self.server = HealthServer(0, self.queue, [self.sweep], self.metrics, self.clock, host="127.0.0.1")
 
     async def list_all(self) -> list[Pod]:
         if self.away:
             raise Unavailable("away")
-        return []
+        return self.pods
 
     async def ask(self, path: str) -> tuple[int, str]:
         async with (
@@ -79,10 +83,22 @@ async def test_a_sweep_that_does_not_succeed_is_not(operator: Operator) -> None:
     assert (await operator.ask("/healthz"))[0] == 200
 
 
-async def test_an_operator_that_waits_to_lead_is_well_and_ready(operator: Operator) -> None:
+async def test_an_operator_that_has_not_listed_yet_is_well_and_not_ready(operator: Operator) -> None:
     operator.clock.advance(100 * SWEEP_SECONDS)
     assert (await operator.ask("/healthz"))[0] == 200
-    assert (await operator.ask("/readyz"))[0] == 200
+    assert await operator.ask("/readyz") == (503, "listing\n")
+
+
+async def test_a_watch_that_does_not_tell_what_a_sweep_has_found_is_dead(operator: Operator) -> None:
+    operator.pods = [pod("a", 1)]
+    await operator.sweep.once()
+    operator.clock.advance(120)
+    assert (await operator.ask("/healthz"))[0] == 200
+    operator.clock.advance(1)
+    said = "a watch has told nothing of a change that was found 121 s ago\n"
+    assert await operator.ask("/healthz") == (500, said)
+    operator.heard = operator.clock.monotonic()
+    assert (await operator.ask("/healthz"))[0] == 200
 
 
 async def test_it_is_ready_once_everything_has_been_listed(operator: Operator) -> None:

@@ -20,7 +20,9 @@ JOB = Key("TrainingJob", "default", "digits")
 
 def make() -> Watched:
     clock = FakeClock(START)
-    return Watched(WorkQueue(clock, random.Random(0)), clock, "footplate-system")
+    watched = Watched(WorkQueue(clock, random.Random(0)), clock, "footplate-system")
+    watched.begin()
+    return watched
 
 
 async def keys(watched: Watched) -> list[Key]:
@@ -128,3 +130,19 @@ async def test_the_removal_of_a_stopped_pod_does_not_change_when_its_end_was_ask
     watched.on_pod("MODIFIED", pod_body(resourceVersion="6", **stopped))
     watched.on_pod("DELETED", pod_body(resourceVersion="7", **removed))
     assert [p.stop_asked for p in watched.pods.gone(UID)] == [START + timedelta(seconds=10)]
+
+
+async def test_an_operator_that_waits_to_lead_looks_on_and_then_looks_at_everything() -> None:
+    clock = FakeClock(START)
+    watched = Watched(WorkQueue(clock, random.Random(0)), clock, "footplate-system")
+    assert watched.heard("TrainingJob") is None
+    clock.advance(5)
+    watched.on_job("ADDED", job_body())
+    watched.on_job("ADDED", job_body("other"))
+    watched.on_job("DELETED", job_body("other"))
+    watched.on_pod("ADDED", pod_body())
+    assert await keys(watched) == []
+    assert len(watched.jobs) == len(watched.pods) == 1
+    assert watched.heard("TrainingJob") == watched.heard("Pod") == 5
+    watched.begin()
+    assert await keys(watched) == [JOB]

@@ -16,12 +16,16 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never jump: for intervals."""
+        """Seconds that never jump, and go on while the machine sleeps: for intervals."""
         ...
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds; zero or less gives other tasks a turn."""
         ...
+
+
+# Linux's CLOCK_MONOTONIC stands still while the machine is suspended, and a lease does not; macOS's own goes on.
+_ALWAYS_ON = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
@@ -31,7 +35,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_ALWAYS_ON)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))

@@ -127,6 +127,9 @@ class Store(Generic[V]):
                 changes.append(known)
         return changes
 
+    def keys(self) -> list[Key]:
+        return list(self._views)
+
     def values(self) -> list[V]:
         return list(self._views.values())
 

@@ -94,7 +94,10 @@ class JobReconciler:
         if step.recording.release:
             return After(SOON)  # the job has changed, or is gone; what else there is to do comes next
         if step.delete_job:
-            await self._client.delete(TRAINING_JOBS, key.name, key.namespace, uid=view.uid)
+            # Its time to live may have been changed meanwhile; then the watch brings the job as it is now.
+            await self._client.delete(
+                TRAINING_JOBS, key.name, key.namespace, uid=view.uid, resource_version=view.resource_version
+            )
             return Done()
         trouble = await self._apply(job, step)
         status = step.status if trouble is None else self._troubled(job, trouble)

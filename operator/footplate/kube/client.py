@@ -14,9 +14,10 @@ from typing import Any
 from footplate.engine.clock import Clock
 from footplate.errors import Conflict, Gone, NotFound
 from footplate.kube import config, watching
+from footplate.kube.fence import Fence
 from footplate.kube.rate import TokenBucket
 from footplate.kube.resources import PODS, Resource
-from footplate.kube.transport import CallObserver, Request, Transport
+from footplate.kube.transport import ANSWER_SECONDS, TRIES, CallObserver, Request, Transport
 
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"  # JSON is YAML
@@ -44,8 +45,11 @@ class KubeClient:
         *,
         kubeconfig: str | None = None,
         context: str | None = None,
-        qps: float = 100,
+        qps: float | None = 100,
         burst: int = 200,
+        tries: int = TRIES,
+        answer_seconds: float = ANSWER_SECONDS,
+        fence: Fence | None = None,
         clock: Clock,
         random: Random | None = None,
         user_agent: str = "footplate",
@@ -54,16 +58,26 @@ class KubeClient:
     ) -> KubeClient:
         """Read the credentials (nothing is sent yet). Raises NoCluster when there are none.
 
-        `qps` and `burst` bound the rate of calls; `observer` hears of each of them.
+        `qps` and `burst` bound the rate of calls (None: no limit); `observer` hears of each of them. `tries`,
+        `answer_seconds` and `fence` are those of Transport.
         """
 
         async def reconnect() -> config.Connection:
             return await config.load(kubeconfig, context, environ)
 
-        bucket = TokenBucket(clock, qps, burst)
-        return cls(
-            Transport(await reconnect(), reconnect, bucket, clock, random or Random(), user_agent, observer=observer)
+        transport = Transport(
+            await reconnect(),
+            reconnect,
+            None if qps is None else TokenBucket(clock, qps, burst),
+            clock,
+            random or Random(),
+            user_agent,
+            observer=observer,
+            fence=fence,
+            tries=tries,
+            answer_seconds=answer_seconds,
         )
+        return cls(transport)
 
     @property
     def namespace(self) -> str:
@@ -81,6 +95,10 @@ class KubeClient:
 
     async def close(self) -> None:
         await self._transport.close()
+
+    async def writes_ended(self, seconds: float) -> bool:
+        """Wait so long for the writes under way; False when some have not ended. To be called behind a shut fence."""
+        return await self._transport.writes_ended(seconds)
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Json | None:
         """The object; None when there is none."""
@@ -193,16 +211,20 @@ class KubeClient:
         namespace: str | None = None,
         *,
         uid: str | None = None,
+        resource_version: str | None = None,
         grace_seconds: int | None = None,
         propagation: str | None = None,
     ) -> bool:
-        """True when its deletion has begun; False when it is gone already, or another object has its name.
+        """True when its deletion has begun; False when it is gone already, or is not what it was.
 
-        `uid` deletes that very object only; `propagation` is Background, Foreground or Orphan.
+        `uid` deletes that very object only, `resource_version` only in that very state; `propagation` is Background,
+        Foreground or Orphan.
         """
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions"}
-        if uid is not None:
-            options["preconditions"] = {"uid": uid}
+        conditions = {"uid": uid, "resourceVersion": resource_version}
+        preconditions = {name: value for name, value in conditions.items() if value is not None}
+        if preconditions:
+            options["preconditions"] = preconditions
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         if propagation is not None:
@@ -214,7 +236,7 @@ class KubeClient:
         except NotFound:
             return False
         except Conflict:
-            if uid is None:
+            if not preconditions:
                 raise
             return False
         return True

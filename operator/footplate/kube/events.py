@@ -77,7 +77,12 @@ class Recorder:
         existing = await self._client.get(EVENTS, name, namespace)
         if existing is None:
             return  # it expired between the two calls; the next one will be new
-        again = {"count": int(existing.get("count") or 1) + 1, "lastTimestamp": event["lastTimestamp"]}
+        again = {
+            # Who has counted meanwhile has said the same; a call that comes late must not count down again.
+            "metadata": {"resourceVersion": existing["metadata"]["resourceVersion"]},
+            "count": int(existing.get("count") or 1) + 1,
+            "lastTimestamp": event["lastTimestamp"],
+        }
         await self._client.patch(EVENTS, name, namespace, again)
 
 

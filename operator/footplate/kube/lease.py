@@ -3,7 +3,8 @@
 Nobody compares clocks of two machines: a candidate takes a Lease over when it has not seen it change for
 `duration` seconds of its own time, and a holder stops leading when its last successful renewal *began*
 `renew` seconds ago. As renew < duration, the holder has stopped before anybody else can start. Optimistic
-locking by resourceVersion lets only one of several candidates win.
+locking by resourceVersion lets only one of several candidates win. What the holder writes elsewhere is kept within
+these times by the fence, which is opened with each renewal.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import ceil
+from math import ceil, inf
 from typing import Any, Protocol
 
 from footplate.engine.clock import Clock
 from footplate.errors import AlreadyExists, Conflict, FootplateError
+from footplate.kube.fence import Fence
 from footplate.kube.resources import LEASES, Resource
 
 log = logging.getLogger(__name__)
@@ -35,12 +37,44 @@ class LeaseApi(Protocol):
     async def update(self, resource: Resource, body: Json) -> Json: ...
 
 
+class Alarm(Protocol):
+    """What ends a holder that could not: HardStop."""
+
+    def within(self, seconds: float) -> None: ...
+
+    def disarm(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds of a lease, as client-go's are 15, 10 and 2 by default."""
+
+    duration: float = 15
+    renew: float = 10
+    retry: float = 2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.retry < self.renew < self.duration:
+            given = f"{self.retry}, {self.renew}, {self.duration}"
+            raise ValueError(f"a lease needs 0 < retry < renew < duration, not {given}")
+
+    @classmethod
+    def of(cls, duration: float) -> Times:
+        """The same shares of another duration."""
+        return cls(duration, duration * 2 / 3, duration * 2 / 15)
+
+    @property
+    def last(self) -> float:
+        """When a holder that has not renewed is ended by force: in the middle of the time in which nobody leads."""
+        return (self.renew + self.duration) / 2
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A state of the Lease and when, in our time, we first saw it."""
+    """A state of the Lease and when, in our time, it expires if we see no other."""
 
     resource_version: str
-    since: float
+    expires: float
 
 
 class LeaderLease:
@@ -53,57 +87,64 @@ class LeaderLease:
         namespace: str,
         identity: str,
         clock: Clock,
-        duration: float = 15,
-        renew: float = 10,
-        retry: float = 2,
+        times: Times = Times(),
+        fence: Fence | None = None,
+        alarm: Alarm | None = None,
     ) -> None:
-        """`identity` must be unique among the candidates."""
-        if not retry < renew < duration:
-            raise ValueError(f"a lease needs retry < renew < duration, not {retry}, {renew}, {duration}")
+        """`identity` must be unique among the candidates, also over restarts of one that was not ended properly.
+
+        `fence` is open while we hold the lease, and `alarm` is put off with each renewal.
+        """
         self._client = client
         self._name = name
         self._namespace = namespace
         self._identity = identity
         self._clock = clock
-        self._duration = duration
-        self._renew = renew
-        self._retry = retry
+        self._times = times
+        self._fence = fence
+        self._alarm = alarm
         self._held: Json | None = None  # as we last wrote it; None when we do not lead
         self._renewed = 0.0  # when the request that wrote it was begun
         self._seen: _Seen | None = None
 
     @property
     def leading(self) -> bool:
-        return self._held is not None and self._clock.monotonic() - self._renewed < self._renew
+        return self._held is not None and self._clock.monotonic() - self._renewed < self._times.renew
 
     async def acquire(self) -> None:
         """Wait until we lead."""
         # A call that was retried for long may win a lease that is as good as expired.
         while not (await self._attempt(self._take()) and self.leading):
-            await self._clock.sleep(self._retry)
+            await self._clock.sleep(min(self._times.retry, self._until_free()))
         log.info("Leading as %s by the lease %s/%s", self._identity, self._namespace, self._name)
 
     async def hold(self) -> None:
         """Renew until leadership is lost, then return: work that needs it must stop at once."""
         while self.leading:
-            await self._clock.sleep(min(self._retry, self._left()))
+            await self._clock.sleep(min(self._times.retry, self._left()))
             if not await self._within(self._left(), self._attempt(self._extend())) and self._held is None:
                 break
-        self._held = None
+        if self._held is not None:
+            self._lost()
         log.warning("%s does not lead any more", self._identity)
 
     async def release(self) -> None:
-        """Let another candidate lead at once. Does nothing when we do not lead."""
+        """Let another candidate lead at once. Does nothing when we do not lead. Nothing of ours may be under way."""
         if self._held is None:
             return
-        held, self._held = self._held, None
+        held = self._held
+        self._lost()
         try:
             await self._write(held, {"holderIdentity": ""})
         except FootplateError as error:
             log.warning("The lease was not released and will expire: %s", error)
+        else:
+            log.info("The lease %s/%s is given back", self._namespace, self._name)
+        if self._alarm is not None:
+            self._alarm.disarm()
 
     def _left(self) -> float:
-        return max(0.0, self._renewed + self._renew - self._clock.monotonic())
+        return max(0.0, self._renewed + self._times.renew - self._clock.monotonic())
 
     async def _attempt(self, step: Coroutine[Any, Any, bool]) -> bool:
         try:
@@ -154,7 +195,7 @@ class LeaderLease:
         begun = self._clock.monotonic()
         written = await self._write(self._held, {})
         if written is None:
-            self._held = None
+            self._lost()
             return False
         return self._won(written, begun)
 
@@ -172,7 +213,16 @@ class LeaderLease:
 
     def _won(self, lease: Json, begun: float) -> bool:
         self._held, self._renewed = lease, begun
+        if self._fence is not None:
+            self._fence.open_until(begun + self._times.renew)
+        if self._alarm is not None and self.leading:
+            self._alarm.within(begun + self._times.last - self._clock.monotonic())
         return True
+
+    def _lost(self) -> None:
+        self._held = None
+        if self._fence is not None:
+            self._fence.open_until(-inf)
 
     def _is_free(self, lease: Json) -> bool:
         spec = lease.get("spec") or {}
@@ -181,10 +231,16 @@ class LeaderLease:
             return True
         now = self._clock.monotonic()
         version = lease["metadata"]["resourceVersion"]
-        if self._seen is None or self._seen.resource_version != version:
-            self._seen = _Seen(version, now)
         # The holder's own duration counts: it may have been started with another one than we.
-        return now - self._seen.since >= (spec.get("leaseDurationSeconds") or self._duration)
+        duration = spec.get("leaseDurationSeconds") or self._times.duration
+        if self._seen is None or self._seen.resource_version != version:
+            self._seen = _Seen(version, now + duration)
+        return now >= self._seen.expires
+
+    def _until_free(self) -> float:
+        """How long the lease that we have seen last may still be valid."""
+        left = 0.0 if self._seen is None else self._seen.expires - self._clock.monotonic()
+        return left if left > 0 else self._times.retry
 
     def _spec(self, before: Json) -> Json:
         now = _micro_time(self._clock.now())
@@ -192,7 +248,7 @@ class LeaderLease:
         return {
             **before,
             "holderIdentity": self._identity,
-            "leaseDurationSeconds": ceil(self._duration),
+            "leaseDurationSeconds": ceil(self._times.duration),
             "acquireTime": now,
             "renewTime": now,
             "leaseTransitions": changes + 1 if before else 0,

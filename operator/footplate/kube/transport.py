@@ -18,6 +18,7 @@ from footplate.engine.clock import Clock
 from footplate.errors import ApiError, TooManyRequests, Unauthorized, Unavailable
 from footplate.kube.config import Connection
 from footplate.kube.failures import refused, unreachable
+from footplate.kube.fence import Fence
 from footplate.kube.rate import TokenBucket
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ log = logging.getLogger(__name__)
 TRIES = 5
 BACKOFF_SECONDS = 0.5  # doubles with every try
 LONGEST_WAIT_SECONDS = 60.0  # a Retry-After beyond this is the caller's to wait for
-TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
+ANSWER_SECONDS = 60.0
+CONNECT_SECONDS = 10.0
 CONNECTIONS = 100
 BROKEN = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
 
@@ -62,7 +64,7 @@ class Request:
     path: str
     action: str
     params: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
+    body: Any = None  # of every write, and of nothing else
     content_type: str = "application/json"
 
 
@@ -73,28 +75,47 @@ class Transport:
         self,
         connection: Connection,
         reconnect: Reconnect,
-        bucket: TokenBucket,
+        bucket: TokenBucket | None,
         clock: Clock,
         random: Random,
         user_agent: str,
         observer: CallObserver | None = None,
+        fence: Fence | None = None,
+        tries: int = TRIES,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
+        """Without a `bucket` the rate has no limit, without a `fence` writes are always allowed.
+
+        A call is made up to `tries` times, and each time an answer is awaited for `answer_seconds` at most.
+        """
         self.connection = connection
         self._reconnect = reconnect
         self._bucket = bucket
         self.clock = clock
         self._random = random
         self._observer = observer
+        self._fence = fence
+        self._tries = tries
+        self._timeout = aiohttp.ClientTimeout(total=answer_seconds, sock_connect=min(CONNECT_SECONDS, answer_seconds))
+        self._writes: set[object] = set()  # under way
         self._renewing = asyncio.Lock()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS),
             headers={"User-Agent": user_agent},
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=not _is_loopback(connection.server),
+            trace_configs=[] if fence is None else [_looking_at(fence)],
         )
 
     async def close(self) -> None:
         await self._session.close()
+
+    async def writes_ended(self, seconds: float) -> bool:
+        """Wait so long for the writes under way; False when some have not ended. To be called behind a shut fence."""
+        end = self.clock.monotonic() + seconds
+        while self._writes and self.clock.monotonic() < end:
+            await self.clock.sleep(0.02)
+        return not self._writes
 
     async def call(self, request: Request) -> Any:
         """The parsed JSON of the answer. Raises ApiError when it stays refused after a few tries."""
@@ -129,7 +150,7 @@ class Transport:
             raise StreamBroken(lost.message, reason=lost.reason) from error
 
     async def _once(self, request: Request) -> bytes:
-        response = await self._open(request, TIMEOUT)
+        response = await self._open(request, self._timeout)
         try:
             return await response.read()
         except BROKEN as error:
@@ -151,10 +172,32 @@ class Transport:
     ) -> aiohttp.ClientResponse:
         await self._wait_for_turn()
         headers = await connection.headers()
-        data = None
-        if request.body is not None:
-            data = json.dumps(request.body, separators=(",", ":")).encode()
-            headers["Content-Type"] = request.content_type
+        if request.body is None:
+            return await self._exchange(connection, request, timeout, headers, None)
+        headers["Content-Type"] = request.content_type
+        data = json.dumps(request.body, separators=(",", ":")).encode()
+        write = object()
+        self._writes.add(write)
+        try:
+            return await self._exchange(connection, request, self._within_fence(timeout), headers, data)
+        finally:
+            self._writes.remove(write)
+
+    def _within_fence(self, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientTimeout:
+        """A write is over before another operator can lead. Raises NotLeading."""
+        if self._fence is None:
+            return timeout
+        left = self._fence.seconds_left()
+        return aiohttp.ClientTimeout(total=min(left, timeout.total or left), sock_connect=timeout.sock_connect)
+
+    async def _exchange(
+        self,
+        connection: Connection,
+        request: Request,
+        timeout: aiohttp.ClientTimeout,
+        headers: Mapping[str, str],
+        data: bytes | None,
+    ) -> aiohttp.ClientResponse:
         begun = self.clock.monotonic()
         try:
             response = await self._session.request(
@@ -182,7 +225,7 @@ class Transport:
     async def _persist(self, request: Request, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try again what may pass: 429, 5xx and lost connections."""
         backoff = BACKOFF_SECONDS
-        for _ in range(TRIES - 1):
+        for _ in range(self._tries - 1):
             try:
                 return await attempt()
             except (TooManyRequests, Unavailable) as error:
@@ -203,6 +246,8 @@ class Transport:
                 self.connection = await self._reconnect()
 
     async def _wait_for_turn(self) -> None:
+        if self._bucket is None:
+            return
         begun = self.clock.monotonic()
         await self._bucket.take()
         if self._observer is not None:
@@ -211,6 +256,20 @@ class Transport:
     def _count(self, request: Request, code: int, begun: float) -> None:
         if self._observer is not None:
             self._observer.api_called(request.verb, code, self.clock.monotonic() - begun)
+
+
+def _looking_at(fence: Fence) -> aiohttp.TraceConfig:
+    """aiohttp calls this right before it hands a piece of a body to the socket; a request's head goes with the first.
+
+    What it raises breaks the connection, so the write fails as on a lost one, with nothing sent.
+    """
+
+    async def look(*_: object) -> None:
+        fence.seconds_left()
+
+    config = aiohttp.TraceConfig()
+    config.on_request_chunk_sent.append(look)
+    return config
 
 
 def _is_loopback(server: str) -> bool:

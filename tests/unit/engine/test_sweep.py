@@ -24,6 +24,7 @@ class Cluster:
         self.pods: list[Pod] = []
         self.error: Exception | None = None
         self.listed_at: list[float] = []
+        self.heard: float | None = None
 
     async def list_all(self) -> list[Pod]:
         self.listed_at.append(self._clock.monotonic())
@@ -56,7 +57,7 @@ def enqueued() -> list[Pod]:
 
 @pytest.fixture
 def sweep(clock: FakeClock, cluster: Cluster, store: Store[Pod], enqueued: list[Pod]) -> Sweep[Pod]:
-    return Sweep(cluster.list_all, store, enqueued.append, clock, Random(3), SECONDS)
+    return Sweep(cluster.list_all, store, enqueued.append, clock, Random(3), SECONDS, lambda: cluster.heard)
 
 
 @pytest.fixture
@@ -124,3 +125,40 @@ async def test_a_listing_that_fails_is_tried_again_soon(
     cluster.error = None
     await clock.elapse(30)
     assert running.last_success == pytest.approx(clock.monotonic(), abs=30)
+
+
+async def test_a_watch_owes_an_event_for_what_a_listing_finds_first(
+    sweep: Sweep[Pod], cluster: Cluster, clock: FakeClock
+) -> None:
+    cluster.pods = [pod("a", 1)]
+    await sweep.once()
+    clock.advance(60)
+    await sweep.once()
+    assert sweep.deaf_seconds() == 60
+    cluster.heard = clock.monotonic()
+    assert sweep.deaf_seconds() == 0
+
+
+async def test_a_watch_need_not_tell_what_has_vanished_nor_what_it_has_told(
+    sweep: Sweep[Pod], cluster: Cluster, store: Store[Pod], clock: FakeClock
+) -> None:
+    store.put(pod("a", 1))
+    store.put(pod("b", 1))
+    cluster.pods = [pod("a", 1)]
+    await sweep.once()
+    clock.advance(60)
+    assert sweep.deaf_seconds() == 0
+
+
+async def test_the_first_listing_is_tried_until_it_succeeds(
+    sweep: Sweep[Pod], cluster: Cluster, store: Store[Pod], clock: FakeClock
+) -> None:
+    cluster.error = Unavailable("away")
+    first = asyncio.ensure_future(sweep.first())
+    await clock.elapse(20)
+    assert not first.done()
+    assert 5 <= len(cluster.listed_at) <= 11
+    cluster.error, cluster.pods = None, [pod("a", 1)]
+    await clock.elapse(4)
+    assert first.done()
+    assert len(store) == 1

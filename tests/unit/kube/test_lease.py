@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from math import inf
 from random import Random
 from typing import Any
 
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from footplate.errors import AlreadyExists, Conflict, Unavailable
-from footplate.kube.lease import LeaderLease
+from footplate.kube.fence import Fence, NotLeading
+from footplate.kube.lease import LeaderLease, Times
 from footplate.kube.resources import Resource
 
 Json = dict[str, Any]
@@ -113,6 +115,90 @@ async def test_a_holder_that_died_is_followed_after_its_duration(server: LeaseSe
     assert server.lease["spec"]["leaseTransitions"] == 1
 
 
+@pytest.mark.parametrize("seen_after", [0.0, 0.7, 1.9])
+async def test_a_heir_leads_as_soon_as_the_lease_expires(
+    server: LeaseServer, clock: FakeClock, seen_after: float
+) -> None:
+    """Not at the next of its looks, which are two seconds apart."""
+    await candidate(server, "dead", clock).acquire()
+    await clock.elapse(seen_after)
+    heir = asyncio.ensure_future(candidate(server, "heir", clock).acquire())
+    await clock.elapse(14.9)
+    assert not heir.done()
+    await clock.elapse(0.2)
+    assert heir.done()
+
+
+class Alarm:
+    """Notes when it would go off."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.at = inf
+
+    def within(self, seconds: float) -> None:
+        self.at = self._clock.monotonic() + seconds
+
+    def disarm(self) -> None:
+        self.at = inf
+
+
+async def test_the_fence_is_open_and_the_alarm_put_off_as_long_as_the_lease_holds(
+    server: LeaseServer, clock: FakeClock
+) -> None:
+    fence, alarm = Fence(clock), Alarm(clock)
+    lease = LeaderLease(server, "operator", "default", "me", clock, fence=fence, alarm=alarm)
+    with pytest.raises(NotLeading):
+        fence.seconds_left()
+    await lease.acquire()
+    hold = asyncio.ensure_future(lease.hold())
+    await clock.elapse(61)
+    assert 8 <= fence.seconds_left() <= 10
+    assert alarm.at - clock.monotonic() == pytest.approx(fence.seconds_left() + 2.5)
+    server.away = True
+    await clock.elapse(fence.seconds_left() - 0.01)
+    assert fence.seconds_left() > 0
+    await clock.elapse(0.02)
+    with pytest.raises(NotLeading):
+        fence.seconds_left()
+    assert hold.done()
+    assert alarm.at > clock.monotonic(), "what cannot end by itself still is to be ended"
+
+
+async def test_who_loses_the_lease_to_another_writes_nothing_more(server: LeaseServer, clock: FakeClock) -> None:
+    fence = Fence(clock)
+    lease = LeaderLease(server, "operator", "default", "me", clock, fence=fence)
+    await lease.acquire()
+    hold = asyncio.ensure_future(lease.hold())
+    await settle()
+    assert server.lease is not None
+    server.lease["spec"]["holderIdentity"] = "usurper"
+    server.lease["metadata"]["resourceVersion"] = "77"
+    await clock.elapse(2)
+    assert hold.done()
+    with pytest.raises(NotLeading):
+        fence.seconds_left()
+
+
+async def test_who_gives_the_lease_back_is_not_ended_by_force(server: LeaseServer, clock: FakeClock) -> None:
+    fence, alarm = Fence(clock), Alarm(clock)
+    lease = LeaderLease(server, "operator", "default", "me", clock, fence=fence, alarm=alarm)
+    await lease.acquire()
+    await lease.release()
+    assert alarm.at == inf
+    with pytest.raises(NotLeading):
+        fence.seconds_left()
+
+
+def test_a_shut_fence_stays_shut(clock: FakeClock) -> None:
+    fence = Fence(clock, until=inf)
+    assert fence.seconds_left() == inf
+    fence.shut()
+    fence.open_until(100)
+    with pytest.raises(NotLeading):
+        fence.seconds_left()
+
+
 async def test_a_holder_that_renews_is_not_followed(server: LeaseServer, clock: FakeClock) -> None:
     lease = candidate(server, "me", clock)
     await lease.acquire()
@@ -181,11 +267,9 @@ async def test_release_of_what_is_not_held_writes_nothing(server: LeaseServer, c
 
 
 @pytest.mark.parametrize(("duration", "renew", "retry"), [(15, 15, 2), (15, 2, 2), (1, 10, 2)])
-def test_times_that_cannot_be_safe_are_refused(
-    server: LeaseServer, clock: FakeClock, duration: float, renew: float, retry: float
-) -> None:
+def test_times_that_cannot_be_safe_are_refused(duration: float, renew: float, retry: float) -> None:
     with pytest.raises(ValueError, match="retry < renew < duration"):
-        LeaderLease(server, "operator", "default", "me", clock, duration, renew, retry)
+        Times(duration, renew, retry)
 
 
 async def cancel(tasks: list[asyncio.Task[None]]) -> None:
