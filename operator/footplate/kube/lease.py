@@ -58,11 +58,6 @@ class Times:
             given = f"{self.retry}, {self.renew}, {self.duration}"
             raise ValueError(f"a lease needs 0 < retry < renew < duration, not {given}")
 
-    @classmethod
-    def of(cls, duration: float) -> Times:
-        """The same shares of another duration."""
-        return cls(duration, duration * 2 / 3, duration * 2 / 15)
-
     @property
     def last(self) -> float:
         """When a holder that has not renewed is ended by force: in the middle of the time in which nobody leads."""
