@@ -48,7 +48,7 @@ async def test_sweeps_tell_their_age_once_all_have_succeeded() -> None:
 
     def sweep() -> Sweep[Pod]:
         store: Store[Pod] = Store(clock)
-        return Sweep(nothing, store, lambda view: None, clock, Random(1), 300)
+        return Sweep(nothing, store, lambda view: None, clock, Random(1), 300, lambda: None)
 
     first, second = sweep(), sweep()
     WorkMetrics(registry).watch_sweeps([first, second], clock)
