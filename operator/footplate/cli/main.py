@@ -16,15 +16,12 @@ from typer.core import TyperGroup
 from footplate.cli import run_commands
 from footplate.cli.options import (
     ContextOption,
-    EndpointOption,
     KubeconfigOption,
     NamespaceOption,
     Output,
-    RegionOption,
-    RunNamespaceOption,
-    StoreOption,
+    Place,
     console,
-    where,
+    finds_runs,
 )
 
 
@@ -101,7 +98,9 @@ def run(
 
 
 @app.command()
+@finds_runs
 def logs(
+    place: Place,
     name: Annotated[str, typer.Argument(help="A job, <job>-<uid8>, or the URI of a run.", metavar="RUN")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
     build: Annotated[
@@ -111,12 +110,6 @@ def logs(
     attempt: Annotated[int | None, typer.Option(help="Default: the newest one.", min=1, metavar="N")] = None,
     listing: Annotated[bool, typer.Option("--list", help="Show which logs the store has.")] = False,
     file: Annotated[str | None, typer.Option(help="Print one of these.", metavar="FILE")] = None,
-    store: StoreOption = None,
-    endpoint: EndpointOption = None,
-    region: RegionOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    namespace: RunNamespaceOption = None,
 ) -> None:
     """Print what a job's program printed: from its pods while they exist, else from the store, also of deleted jobs.
 
@@ -132,14 +125,13 @@ def logs(
       footplate logs digits-33f8a81f --store s3://bucket/prefix
       footplate logs digits --build
     """
-    place = where(store, endpoint, region, kubeconfig, context, namespace)
     if build:
         from footplate.cli import build_log
 
-        raise typer.Exit(build_log.show(build_log.Order(place, name, follow)))
+        raise typer.Exit(build_log.show(build_log.Order(place.where(), name, follow)))
     from footplate.cli import show_logs as command
 
-    order = command.Order(place, name, replica, attempt, follow, listing, file)
+    order = command.Order(place.where(), name, replica, attempt, follow, listing, file)
     raise typer.Exit(command.show(order, console(stderr=True)))
 
 

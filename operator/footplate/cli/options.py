@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -51,23 +55,42 @@ JsonOption = Annotated[Output, typer.Option("--output", "-o", help="json: all of
 TableOption = Annotated[TableOutput, typer.Option("--output", "-o", help="json and csv have all there is.")]
 
 
-def where(
-    store: str | None,
-    endpoint: str | None,
-    region: str | None,
-    kubeconfig: Path | None,
-    context: str | None,
-    namespace: str | None,
-    all_namespaces: bool = False,
-) -> Where:
-    """Where the options and the environment say that runs are looked for."""
-    from footplate.cli.runs.address import Where, chosen_store
-    from footplate.cli.target import choose
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The options that say where runs are looked for."""
 
-    asked = kubeconfig is not None or context is not None
-    target = choose(kubeconfig, context, os.environ)
-    named = chosen_store(store, asked, os.environ)
-    return Where(target, namespace, all_namespaces, named, endpoint, region)
+    store: StoreOption = None
+    endpoint: EndpointOption = None
+    region: RegionOption = None
+    kubeconfig: KubeconfigOption = None
+    context: ContextOption = None
+    namespace: RunNamespaceOption = None
+
+    def where(self, all_namespaces: bool = False) -> Where:
+        """What they and the environment say."""
+        from footplate.cli.runs.address import Where, chosen_store
+        from footplate.cli.target import choose
+
+        asked = self.kubeconfig is not None or self.context is not None
+        target = choose(self.kubeconfig, self.context, os.environ)
+        named = chosen_store(self.store, asked, os.environ)
+        return Where(target, self.namespace, all_namespaces, named, self.endpoint, self.region)
+
+
+def finds_runs(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command with a parameter `place: Place` the options of Place in its stead, behind its own."""
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    options = inspect.signature(Place, eval_str=True).parameters
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        place = Place(**{name: given.pop(name) for name in options})
+        command(place=place, **given)
+
+    shown = [*(parameter for parameter in own if parameter.name != "place"), *options.values()]
+    called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]  # what typer makes options of
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    return called
 
 
 def console(stderr: bool = False) -> Console:

@@ -7,20 +7,7 @@ from typing import Annotated
 
 import typer
 
-from footplate.cli.options import (
-    ContextOption,
-    EndpointOption,
-    JsonOption,
-    KubeconfigOption,
-    Output,
-    RegionOption,
-    RunNamespaceOption,
-    StoreOption,
-    TableOption,
-    TableOutput,
-    console,
-    where,
-)
+from footplate.cli.options import JsonOption, Output, Place, TableOption, TableOutput, console, finds_runs
 
 runs_app = typer.Typer(rich_markup_mode=None)
 outputs_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -39,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
 
 @runs_app.callback(invoke_without_command=True)
+@finds_runs
 def runs(
+    place: Place,
     context_of_call: typer.Context,
     experiment: Annotated[str | None, typer.Option(help="Only of this experiment.", metavar="NAME")] = None,
     sort: Annotated[
@@ -50,12 +39,6 @@ def runs(
     metric: Annotated[list[str] | None, typer.Option(help="Show this metric; repeatable.", metavar="NAME")] = None,
     all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces.")] = False,
     output: TableOption = TableOutput.TABLE,
-    store: StoreOption = None,
-    endpoint: EndpointOption = None,
-    region: RegionOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    namespace: RunNamespaceOption = None,
 ) -> None:
     """List runs: those that are under way, those that have ended, and those whose jobs were deleted.
 
@@ -73,8 +56,7 @@ def runs(
         return
     from footplate.cli.runs import listing as command
 
-    place = where(store, endpoint, region, kubeconfig, context, namespace, all_namespaces)
-    order = command.Order(place, experiment, sort, limit, metric or [], output.value)
+    order = command.Order(place.where(all_namespaces), experiment, sort, limit, metric or [], output.value)
     raise typer.Exit(command.show(order, console(), console(stderr=True)))
 
 
@@ -85,15 +67,11 @@ def _refuse_before_show(call: typer.Context) -> None:
 
 
 @runs_app.command("show")
+@finds_runs
 def show(
+    place: Place,
     run: RunArgument,
     output: JsonOption = Output.TEXT,
-    store: StoreOption = None,
-    endpoint: EndpointOption = None,
-    region: RegionOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    namespace: RunNamespaceOption = None,
 ) -> None:
     """Show the record of a run: phase and why, attempts, environment, source, parameters, inputs, metrics, outputs.
 
@@ -107,12 +85,13 @@ def show(
     """
     from footplate.cli.runs import show as command
 
-    place = where(store, endpoint, region, kubeconfig, context, namespace)
-    order = command.Order(place, run, output is Output.JSON)
+    order = command.Order(place.where(), run, output is Output.JSON)
     raise typer.Exit(command.show(order, console(), console(stderr=True)))
 
 
+@finds_runs
 def metrics(
+    place: Place,
     run: RunArgument,
     names: Annotated[
         list[str] | None,
@@ -129,12 +108,6 @@ def metrics(
     ] = None,
     png: Annotated[Path | None, typer.Option(help="Write the charts to an image.", metavar="FILE")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Draw anew until the run has ended.")] = False,
-    store: StoreOption = None,
-    endpoint: EndpointOption = None,
-    region: RegionOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    namespace: RunNamespaceOption = None,
 ) -> None:
     """Show the history of a run's metrics: charts of those that are named, a table of all without a name.
 
@@ -151,9 +124,8 @@ def metrics(
     """
     from footplate.cli.runs import metrics as command
 
-    place = where(store, endpoint, region, kubeconfig, context, namespace)
     chosen = command.Order(
-        place, run, names or [], compare or [], all_ranks, over_time, output.value, png, html, follow
+        place.where(), run, names or [], compare or [], all_ranks, over_time, output.value, png, html, follow
     )
     raise typer.Exit(command.show(chosen, console(), console(stderr=True)))
 
@@ -170,17 +142,13 @@ def outputs() -> None:
 
 
 @outputs_app.command()
+@finds_runs
 def ls(
+    place: Place,
     run: RunArgument,
     path: Annotated[str, typer.Argument(help="A file or a folder of the outputs.", metavar="PATH")] = "",
     deleted: DeletedOption = False,
     output: JsonOption = Output.TEXT,
-    store: StoreOption = None,
-    endpoint: EndpointOption = None,
-    region: RegionOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    namespace: RunNamespaceOption = None,
 ) -> None:
     """List the outputs of a run with size, time and the start of their sha256; those of other replicas below ranks/.
 
@@ -191,13 +159,14 @@ def ls(
     """
     from footplate.cli.runs import output_commands as command
 
-    place = where(store, endpoint, region, kubeconfig, context, namespace)
-    order = command.ListOrder(place, run, path, deleted, output is Output.JSON)
+    order = command.ListOrder(place.where(), run, path, deleted, output is Output.JSON)
     raise typer.Exit(command.ls(order, console(), console(stderr=True)))
 
 
 @outputs_app.command()
+@finds_runs
 def get(
+    place: Place,
     run: RunArgument,
     places: Annotated[
         list[str],
@@ -205,12 +174,6 @@ def get(
     ],
     everything: Annotated[bool, typer.Option("--all", help="All outputs of all replicas.")] = False,
     deleted: DeletedOption = False,
-    store: StoreOption = None,
-    endpoint: EndpointOption = None,
-    region: RegionOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    namespace: RunNamespaceOption = None,
 ) -> None:
     """Fetch outputs of a run into a folder, and check them against the run's manifest.
 
@@ -230,21 +193,16 @@ def get(
         raise UsageError(
             f"name the outputs to fetch or --all, then the folder: footplate outputs get {run} --all {folder}"
         )
-    place = where(store, endpoint, region, kubeconfig, context, namespace)
-    order = command.GetOrder(place, run, paths, deleted, Path(folder))
+    order = command.GetOrder(place.where(), run, paths, deleted, Path(folder))
     raise typer.Exit(command.get(order, console(stderr=True)))
 
 
+@finds_runs
 def compare(
+    place: Place,
     names: Annotated[list[str], typer.Argument(help="Two runs or more.", metavar="RUN")],
     different: Annotated[bool, typer.Option("--different", "-d", help="Only what differs.")] = False,
     output: JsonOption = Output.TEXT,
-    store: StoreOption = None,
-    endpoint: EndpointOption = None,
-    region: RegionOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    namespace: RunNamespaceOption = None,
 ) -> None:
     """Show runs side by side: parameters, metrics, environment, source, inputs and spec. What differs is marked with ≠.
 
@@ -259,6 +217,5 @@ def compare(
 
     if len(names) < 2:
         raise UsageError(f"name two runs or more: footplate compare {names[0]} {names[0]}-2")
-    place = where(store, endpoint, region, kubeconfig, context, namespace)
-    order = command.Order(place, names, different, output is Output.JSON)
+    order = command.Order(place.where(), names, different, output is Output.JSON)
     raise typer.Exit(command.show(order, console(), console(stderr=True)))

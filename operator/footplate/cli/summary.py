@@ -14,7 +14,7 @@ from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob
 from footplate.cli.record import Record
 from footplate.cli.screen import STYLES
-from footplate.cli.text import duration, number, sparkline
+from footplate.cli.text import duration, loss_first, number, sparkline
 from footplate.jobs.text import byte_size, plural
 
 _CURVE_WIDTH = 30
@@ -95,7 +95,7 @@ def _headline(job: TrainingJob) -> Text:
 def _metrics(summary: Summary) -> Sequence[Row]:
     latest: Mapping[str, float | str] = {name: m.value for name, m in summary.job.status.metrics.items()}
     curves = summary.record.metrics if summary.record else {}
-    names = sorted({*latest, *curves}, key=lambda name: (name != "loss", name))
+    names = sorted({*latest, *curves}, key=loss_first)
     rows = []
     for name in names[:_METRICS_SHOWN]:
         values = curves.get(name, ())

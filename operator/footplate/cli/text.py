@@ -55,6 +55,11 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(_BARS[round((mean - low) / (high - low) * top)] for mean in means)
 
 
+def loss_first(name: str) -> tuple[bool, str]:
+    """The key by which metrics are sorted: the loss, then the others by their names."""
+    return name != "loss", name
+
+
 def shorten(sentence: str, width: int) -> str:
     """The first line, cut with an ellipsis to so many characters."""
     line = sentence.partition("\n")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,11 +17,11 @@ from footplate.cli.problem import COMPLETED
 from footplate.cli.runs.address import Where
 from footplate.cli.runs.find import find_run
 from footplate.cli.runs.history import read_history
-from footplate.cli.runs.listing import plain
+from footplate.cli.runs.listing import flat, plain
 from footplate.cli.runs.run import Run
 from footplate.cli.screen import tell
 from footplate.cli.tables import table
-from footplate.cli.text import duration, number, shorten
+from footplate.cli.text import duration, loss_first, number, shorten
 
 _VALUE_WIDTH = 48
 _STATISTICS = ("last", "min", "max")
@@ -86,7 +86,7 @@ def compared(runs: Sequence[Run], metrics: Sequence[Metrics], now: datetime) -> 
     ]
     rows += _rows("parameters", [run.parameters for run in runs])
     rows += _rows("tags", [run.tags for run in runs])
-    for name in sorted({name for each in metrics for name in each}, key=lambda name: (name != "loss", name)):
+    for name in sorted({name for each in metrics for name in each}, key=loss_first):
         for statistic in _STATISTICS:
             label = name if statistic == "last" else f"{name}.{statistic}"
             rows.append(Row("metrics", label, [each.get(name, {}).get(statistic) for each in metrics]))
@@ -104,18 +104,9 @@ def _by_name(inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _rows(section: str, values: Sequence[Mapping[str, Any]]) -> list[Row]:
-    flat = [dict(_flat(value)) for value in values]
-    names = list(dict.fromkeys(name for each in flat for name in each))
-    return [Row(section, name, [each.get(name) for each in flat]) for name in names]
-
-
-def _flat(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """`{"git": {"url": …}}` as `("git.url", …)`; an empty object is nothing."""
-    for name, deeper in value.items():
-        if isinstance(deeper, Mapping):
-            yield from _flat(deeper, f"{above}{name}.") if deeper else [(above + name, deeper)]
-        elif deeper is not None:
-            yield above + name, deeper
+    columns = [dict(flat(value)) for value in values]
+    names = list(dict.fromkeys(name for column in columns for name in column))
+    return [Row(section, name, [column.get(name) for column in columns]) for name in names]
 
 
 def as_json(runs: Sequence[Run], rows: Sequence[Row]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from footplate.cli.runs.history import NO_RANK, History, Points, Series, thin
+from footplate.cli.text import loss_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def charts(histories: Mapping[str, History], names: Sequence[str], over_time: bo
 
 def matching(wanted: Sequence[str], there: Sequence[str]) -> list[str]:
     """The names that are wanted: exactly or as a pattern (`val_*`), in the order of the wish; all without one."""
-    names = sorted(set(there), key=lambda name: (name != "loss", name))
+    names = sorted(set(there), key=loss_first)
     if not wanted:
         return names
     found = [name for word in wanted for name in ([word] if word in names else _like(word, names))]

@@ -223,8 +223,5 @@ def _is_there(path: Path, output: Output) -> bool:
         return False
     if output.sha256 is None:
         return abs(path.stat().st_mtime - output.modified.timestamp()) < 0.001
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest() == output.sha256
+        return hashlib.file_digest(file, "sha256").hexdigest() == output.sha256

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from footplate.cli.runs.known import Known, known
 from footplate.cli.runs.run import Run
 from footplate.cli.screen import STYLES, tell
 from footplate.cli.tables import Cell, as_csv, table
-from footplate.cli.text import duration, number, shorten
+from footplate.cli.text import duration, loss_first, number, shorten
 from footplate_runtime.clock import rfc3339
 
 _METRICS_SHOWN = 3
@@ -115,7 +115,7 @@ def common_metrics(runs: Sequence[Run], sort: str, asked: Sequence[str]) -> list
     if key not in ("started", "duration", *named):
         named.append(key)
     count = Counter(name for run in runs for name in run.metrics)
-    usual = sorted(count, key=lambda name: (-count[name], name != "loss", name))
+    usual = sorted(count, key=lambda name: (-count[name], loss_first(name)))
     room = max(0, _METRICS_SHOWN - len(named))
     return named + [name for name in usual if name not in named][:room]
 
@@ -129,6 +129,15 @@ def different_parameters(runs: Sequence[Run]) -> list[str]:
 def plain(value: object) -> str:
     """A value of a record as text; nothing for none."""
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The names of what lies deeper are paths: `{"git": {"url": …}}` gives `("git.url", …)`. Without what is null."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{above}{name}.")
+        elif value is not None:
+            yield above + name, value
 
 
 def as_json(run: Run, now: datetime) -> dict[str, Any]:

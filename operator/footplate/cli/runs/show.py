@@ -16,12 +16,12 @@ from footplate.cli.problem import COMPLETED
 from footplate.cli.runs.address import Where
 from footplate.cli.runs.find import find_run
 from footplate.cli.runs.history import read_history
-from footplate.cli.runs.listing import as_json, plain
+from footplate.cli.runs.listing import as_json, flat, plain
 from footplate.cli.runs.outputs import Output, read_outputs
 from footplate.cli.runs.run import Run, moment
 from footplate.cli.screen import STYLES, tell
 from footplate.cli.tables import Cell, labeled, table
-from footplate.cli.text import duration, number
+from footplate.cli.text import duration, loss_first, number
 from footplate.jobs.text import byte_size, plural
 
 _OUTPUTS_SHOWN = 10
@@ -131,14 +131,7 @@ def _ending(attempt: Mapping[str, Any]) -> str:
 
 
 def _pairs(values: Mapping[str, Any]) -> list[tuple[str, Cell]]:
-    """One level of names; what lies deeper is named by its path."""
-    found: list[tuple[str, Cell]] = []
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found += [(f"{name}.{label}", deeper) for label, deeper in _pairs(value)]
-        elif value is not None:
-            found.append((name, plain(value)))
-    return found
+    return [(name, plain(value)) for name, value in flat(values)]
 
 
 def _inputs(run: Run) -> list[Text]:
@@ -155,7 +148,7 @@ def _inputs(run: Run) -> list[Text]:
 
 
 def _metrics(metrics: Mapping[str, Mapping[str, Any]]) -> list[Text]:
-    names = sorted(metrics, key=lambda name: (name != "loss", name))
+    names = sorted(metrics, key=loss_first)
     rows = [
         [name, *(_number(metrics[name].get(field)) for field in ("last", "min", "max", "step", "count"))]
         for name in names
