@@ -15,7 +15,7 @@ def scalar(value: "Any", method: str) -> str:
     """The JSON of one value; raises ``TypeError``, in the name of the method, for what is none."""
     if isinstance(value, float):
         if value != value or value in (_INFINITY, -_INFINITY):
-            return '"{}"'.format(_not_finite(value))
+            return '"{}"'.format(json_number(value))
         return float.__repr__(value)  # numpy 2 writes np.float64(0.3)
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -67,11 +67,14 @@ def document(value: "Any") -> "Any":
     if hasattr(value, "tolist"):
         return document(value.tolist())
     if isinstance(value, float):
-        return float(value) if value - value == 0 else _not_finite(value)
+        return json_number(float(value))
     if isinstance(value, int):
         return int(value)
     raise TypeError("JSON has no {}".format(type(value).__name__))
 
 
-def _not_finite(value: float) -> str:
+def json_number(value: float) -> "float | str":
+    """The number, or the name of one that JSON has no number for."""
+    if value - value == 0:
+        return value
     return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"

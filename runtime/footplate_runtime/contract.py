@@ -80,12 +80,14 @@ __all__ = [
     "MAX_STATUS_METRICS",
     "METRICS",
     "OUTPUTS",
+    "RECORD",
     "REPLICA",
     "RESTORED",
     "SECRETS",
     "SOURCE_MOUNT",
     "STATE",
     "STDOUT_METRICS",
+    "STEP",
     "STORE_KEYS_MOUNT",
     "TENSORBOARD_METRICS",
     "TERMINATION_LOG_LIMIT",
@@ -111,6 +113,7 @@ AGENT_PORT = 9464
 # Environment of the agent's process. One arena: the threads of uploads would fragment memory to three times its use.
 AGENT_SETTINGS = {"MALLOC_ARENA_MAX": "1", "TOKIO_WORKER_THREADS": "2"}
 MANIFEST = "manifest.json"  # in the store: every output with its size and sha256
+RECORD = "run.json"  # in the store: the record of the run
 JOURNAL = "state/journal.jsonl"  # the agent's: what is in the store
 AGENT_LOG = "state/agent.log"  # what the agent says, with times
 FETCH_LOG = "state/fetch.log"  # what fetch says
@@ -121,6 +124,7 @@ STDOUT_METRICS = "state/stdout.jsonl"  # the agent's: what the job's patterns fo
 RESTORED = "state/restored.jsonl"  # fetch's: which outputs of earlier attempts it has put in place
 FETCH_REPORT = "state/fetch.json"  # fetch's termination message, uncut, for the agent's run.json
 SOURCE_MOUNT = "source"  # relative to the root: where a ConfigMap source is mounted for fetch
+STEP = "step"  # in a pattern for the console: the group that is not a metric
 MAX_STATUS_METRICS = 32  # names in status.metrics and in the agent's reports
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from footplate_run.values import json_number
+
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -29,8 +31,8 @@ def duration(seconds: float) -> str:
 
 
 def number(value: float | str) -> str:
-    """A metric's value in four significant digits; NaN and the infinities come as their names."""
-    if isinstance(value, str):
+    """A metric's value in four significant digits; NaN and the infinities, which may come so, by their names."""
+    if isinstance(value, str) or isinstance(value := json_number(value), str):
         return value
     if isinstance(value, int) or float(value).is_integer():
         return f"{int(value)}" if abs(value) < 1e6 else f"{value:.3e}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from footplate.api.training_job import TrainingJobSpec
-
-STEP = "step"  # the group that is not a metric
+from footplate_runtime.contract import STEP
 
 
 def wrong_pattern(spec: TrainingJobSpec) -> str | None:

@@ -8,10 +8,11 @@ from footplate_runtime.agent.calls import Calls
 from footplate_runtime.agent.fence import Fence, Superseded
 from footplate_runtime.changing import change
 from footplate_runtime.clock import rfc3339
+from footplate_runtime.contract import RECORD
 from footplate_runtime.files import compact_json
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.record.by_agent import Ending, Logged, begun, ended, going_on, salvaged
-from footplate_runtime.record.document import RUN, Json, Record, judged, parse
+from footplate_runtime.record.document import Json, Record, judged, parse
 from footplate_runtime.store import Store
 
 WRITE_SECONDS = 30.0  # between writes while the program runs
@@ -89,4 +90,4 @@ class Recording:
             made = when_judged(found) if judged(found, self._place.attempt) else change_it(found)
             return None if made is None else compact_json(made)
 
-        return parse(change(self._store, RUN, changed, self._fence.confirm))
+        return parse(change(self._store, RECORD, changed, self._fence.confirm))

@@ -9,8 +9,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-RUN = "run.json"
-
 Record = dict[str, Any]
 Json = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from footplate_runtime import contract
 from footplate_runtime.changing import change
 from footplate_runtime.files import compact_json
 from footplate_runtime.record.by_operator import judge
-from footplate_runtime.record.document import RUN, Record, parse
+from footplate_runtime.record.document import Record, parse
 from footplate_runtime.store import NotFound, Store, StoreSettings, read_growing, segments
 
 _LAST_LINES = 20
@@ -56,7 +56,7 @@ def write(store: Store, verdict: Verdict) -> None:
             return None  # the job has gone on since
         return compact_json(_completed(store, judge(record, verdict.told)))
 
-    change(store, RUN, judged)
+    change(store, contract.RECORD, judged)
 
 
 def _completed(store: Store, record: Record) -> Record:

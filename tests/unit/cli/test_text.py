@@ -38,9 +38,9 @@ def test_number(value: float | str, text: str) -> None:
     assert number(value) == text
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_number_that_is_none(value: float) -> None:
-    assert number(value) == str(value)
+@pytest.mark.parametrize(("value", "name"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity")])
+def test_a_number_that_is_none_has_a_name(value: float, name: str) -> None:
+    assert number(value) == number(name) == name
 
 
 def test_a_curve_goes_from_its_lowest_to_its_highest() -> None:

@@ -14,13 +14,13 @@ from footplate.cli.problem import CommandFailed, UsageError
 from footplate.cli.runs.address import Address, Where
 from footplate.cli.runs.known import Json, Known, known, run_uri, store_of
 from footplate.cli.runs.run import Run, is_uid, job_name
+from footplate_runtime.contract import RECORD
 from footplate_runtime.store import NotFound, Store, StoreError
 
 T = TypeVar("T")
 
 _READERS = 32  # small objects at once: the time of a request is nearly all waiting
 _OLD = datetime.min.replace(tzinfo=UTC)
-RECORD = "run.json"
 
 
 class Place(NamedTuple):

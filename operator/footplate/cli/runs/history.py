@@ -18,6 +18,7 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from footplate_run.values import json_number
 from footplate_runtime.store import Store, list_growing, read_growing
 
 _NAME = re.compile(
@@ -89,7 +90,7 @@ class Points:
         finite = [value for value in self.values if math.isfinite(value)]
         step, last = self.steps[-1], self.values[-1]
         return {
-            "last": as_json(last),
+            "last": json_number(last),
             "step": None if math.isnan(step) else int(step),
             "min": min(finite, default=None),
             "max": max(finite, default=None),
@@ -224,8 +225,3 @@ def _ends(stretch: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     ys = [y for _, y in points]
     chosen = {0, len(points) - 1, ys.index(min(ys)), ys.index(max(ys))}
     return [points[i] for i in sorted(chosen)]
-
-
-def as_json(value: float) -> float | str:
-    """A value that JSON has no number for as its name, as in metrics.jsonl."""
-    return value if math.isfinite(value) else "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -21,13 +21,14 @@ from footplate.cli.runs import page
 from footplate.cli.runs.address import Where
 from footplate.cli.runs.curves import Chart, charts, matching
 from footplate.cli.runs.find import Found, find_run
-from footplate.cli.runs.history import NO_RANK, History, Series, as_json, read_history
+from footplate.cli.runs.history import NO_RANK, History, Series, read_history
 from footplate.cli.runs.image import POINTS as IMAGE_POINTS
 from footplate.cli.runs.image import write_png
 from footplate.cli.runs.terminal import drawn
 from footplate.cli.screen import tell
 from footplate.cli.tables import Cell, as_csv, table
 from footplate.cli.text import number, sparkline
+from footplate_run.values import json_number
 
 _HEIGHT = 12
 _CURVE_WIDTH = 30
@@ -129,7 +130,7 @@ def _points(histories: Mapping[str, History], order: Order) -> Iterator[tuple[ob
         for name in matching(order.names, list(history.metrics)):
             for who, points in history.metrics[name].items():
                 for step, moment, value in points.rows():
-                    yield run, name, who.replica, _rank(who), step, moment, as_json(value)
+                    yield run, name, who.replica, _rank(who), step, moment, json_number(value)
 
 
 def _document(histories: Mapping[str, History], order: Order) -> list[dict[str, Any]]:
@@ -138,7 +139,7 @@ def _document(histories: Mapping[str, History], order: Order) -> list[dict[str, 
     for run, history in histories.items():
         for name in matching(order.names, list(history.metrics)):
             for who, points in history.metrics[name].items():
-                rows = [[step, moment, as_json(value)] for step, moment, value in points.rows()]
+                rows = [[step, moment, json_number(value)] for step, moment, value in points.rows()]
                 series = {"run": run, "metric": name, "replica": who.replica, "rank": _rank(who)}
                 found.append({**series, "columns": ["step", "time", "value"], "points": rows})
     return found
@@ -163,7 +164,7 @@ def _summary(found: Sequence[Chart]) -> Text:
     for chart in found:
         for curve in chart.curves:
             name = chart.metric if len(chart.curves) == 1 else f"{chart.metric} {curve.label}"
-            values = [number(as_json(value)) for value in (curve.last, curve.low, curve.high)]
+            values = [number(value) for value in (curve.last, curve.low, curve.high)]
             rows.append([name, *values, f"{curve.count:,}", Text(sparkline(curve.ys, _CURVE_WIDTH), "green")])
     return table(["METRIC", "LAST", "MIN", "MAX", "VALUES", ""], rows, right=range(1, 5))
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 from footplate.cli.runs.curves import Chart, Curve
-from footplate.cli.runs.history import as_json
 from footplate.cli.text import number
 
 Scale = Callable[[float], float]
@@ -54,7 +53,7 @@ def _section(chart: Chart) -> Iterator[str]:
         yield _svg(chart)
     yield "<table><tr><th></th><th>last</th><th>min</th><th>max</th><th>values</th></tr>"
     for position, curve in enumerate(chart.curves):
-        cells = "".join(f"<td>{number(as_json(value))}</td>" for value in (curve.last, curve.low, curve.high))
+        cells = "".join(f"<td>{number(value)}</td>" for value in (curve.last, curve.low, curve.high))
         mark = f'<i style="background:{_COLOURS[position % len(_COLOURS)]}"></i>'
         yield f"<tr><td>{mark}{escape(curve.label)}</td>{cells}<td>{curve.count:,}</td></tr>"
     yield "</table>"

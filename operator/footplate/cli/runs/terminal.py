@@ -12,7 +12,6 @@ from operator import itemgetter
 from rich.text import Text
 
 from footplate.cli.runs.curves import Chart, Curve
-from footplate.cli.runs.history import as_json
 from footplate.cli.text import number
 
 COLOURS = ("cyan", "yellow", "magenta", "green", "red", "blue")
@@ -110,7 +109,7 @@ def _axis(name: str, left: float, right: float, margin: int, width: int) -> Text
 
 def _legend(curve: Curve, owner: int, colour: bool, count: int) -> Text:
     mark = "⠶⠶" if colour or count == 1 else _LETTERS[owner % len(_LETTERS)]
-    values = [number(as_json(value)) for value in (curve.last, curve.low, curve.high)]
+    values = [number(value) for value in (curve.last, curve.low, curve.high)]
     told = "last {}, min {}, max {}, ".format(*values) + _values(curve.count)
     return Text.assemble("  ", (mark, COLOURS[owner % len(COLOURS)]), f" {curve.label}  ", (told, "dim"))
 

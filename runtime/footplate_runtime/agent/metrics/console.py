@@ -17,9 +17,8 @@ from typing import NamedTuple
 from footplate_runtime.agent.metrics.derived import Reading
 from footplate_runtime.agent.metrics.points import Point
 from footplate_runtime.agent.scan import open_growing
-from footplate_runtime.contract import CONSOLE
+from footplate_runtime.contract import CONSOLE, STEP
 
-STEP = "step"  # the group that is not a metric
 _READ_BYTES = 1 << 20
 _LINE_BYTES = 64 << 10  # a longer line counts as several
 _SEARCHED = 4096

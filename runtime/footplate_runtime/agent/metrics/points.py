@@ -8,6 +8,7 @@ import struct
 from typing import NamedTuple
 
 from footplate_run.layout import MAX_METRIC_NAME
+from footplate_run.values import json_number
 
 _FLOAT = struct.Struct("<f")
 
@@ -29,13 +30,6 @@ class Point(NamedTuple):
     def usable(self) -> bool:
         """Whether others can do anything with it: a name of bearable length and a time."""
         return 1 <= len(self.name) <= MAX_METRIC_NAME and math.isfinite(self.time)
-
-
-def json_number(value: float | int) -> float | int | str:
-    """The number, or the name that JSON lines have for one that is not finite."""
-    if isinstance(value, int) or math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def shortest(value: float) -> float:

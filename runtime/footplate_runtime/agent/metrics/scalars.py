@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from footplate_runtime.agent.metrics.points import Point, json_number
+from footplate_run.values import json_number
+from footplate_runtime.agent.metrics.points import Point
 from footplate_runtime.clock import rfc3339
 from footplate_runtime.contract import MAX_STATUS_METRICS
 
