@@ -63,9 +63,13 @@ VALUES = section(
         caCertificate=TEXT,
     ),
     image=IMAGE,
-    runtime=section(image=IMAGE, resources=section(fetch=CONTAINER_RESOURCES, agent=CONTAINER_RESOURCES)),
+    runtime=section(
+        image=IMAGE,
+        resources=section(fetch=CONTAINER_RESOURCES, agent=CONTAINER_RESOURCES),
+        runAsUser={"type": ["integer", "null"], "minimum": 1},
+    ),
     imagePullSecrets=listed(section(name={"type": "string", "minLength": 1})),
-    builder=section(image=TEXT, command=listed(TEXT), env=TEXTS),
+    builder=section(image=TEXT, command=listed(TEXT), env=TEXTS, securityContext=MAP),
     watchNamespaces=listed({"type": "string", "minLength": 1, "maxLength": 63}, uniqueItems=True),
     settings=MAP,  # replaced below
     replicas={"type": "integer", "minimum": 0, "maximum": 2},
@@ -102,7 +106,7 @@ VALUES = section(
 
 # Settings that other values say, or that the manifests rely on.
 DERIVED = (
-    *("store", "builder", "namespaces", "operatorNamespace", "runtimeImage", "runtimePullPolicy"),
+    *("store", "builder", "namespaces", "operatorNamespace", "runtimeImage", "runtimePullPolicy", "runAsUser"),
     *("runtimeResources", "imagePullSecrets", "healthHost", "healthPort"),
 )
 

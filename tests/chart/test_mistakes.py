@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import helm_python as helm
+import kubernetes_validate
 import pytest
-from chart import STORE, merged, render_bare
+from chart import CHART, STORE, merged, nested, render, render_bare
+from chart_values import documented
+
+from footplate.settings_file import parse
 
 PEM = "-----BEGIN CERTIFICATE-----"
 WITH_STORE = {"store": {"uri": STORE}}
@@ -93,3 +99,18 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_a_parent_chart_may_say_something_to_all_of_its_charts() -> None:
     assert render_bare(merged(WITH_STORE, {"global": {"registry": "x"}})).manifests
+
+
+@pytest.mark.parametrize("name", [value.name for value in documented((CHART / "values.yaml").read_text())])
+def test_a_value_that_is_taken_away(name: str) -> None:
+    """`null` removes a default. Either the chart does without, or it says what is missing; no template breaks."""
+    try:
+        rendered = render(nested(name, None))
+    except helm.HelmError as error:
+        assert re.search(rf"missing property '{name.rpartition('.')[2]}'|{name} is empty", str(error)), error
+    else:
+        assert parse(rendered.settings_text.encode(), Path("settings.yaml")).store.uri
+        for manifest in rendered.manifests:
+            if manifest["kind"] != "CustomResourceDefinition":
+                kubernetes_validate.validate(manifest, "1.34", strict=True)
+                assert "<nil>" not in str(manifest)

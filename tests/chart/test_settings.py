@@ -61,7 +61,12 @@ def test_every_setting_can_be_set() -> None:
 def test_values_reach_the_operator_as_they_are() -> None:
     """Also those that YAML would take for something else."""
     store = {"region": "12", "endpoint": "https://a:1", "caCertificate": PEM, "secretName": "1"}
-    builder = {"image": "b", "command": ["yes", "1"], "env": {"A": "true", "B": "0x1", "C": "a: b\n"}}
+    builder = {
+        "image": "b",
+        "command": ["yes", "1"],
+        "env": {"A": "true", "B": "0x1", "C": "a: b\n"},
+        "securityContext": {"runAsUser": 0},
+    }
     found = settings(
         {"store": store, "builder": builder, "watchNamespaces": ["1", "a"], "imagePullSecrets": [{"name": "1e3"}]}
     ).model_dump(mode="json", by_alias=True)

@@ -53,13 +53,15 @@ CASES: dict[str, Case | list[Case]] = {
     "runtime.resources.agent": Case(
         {"requests": {"cpu": "1"}}, "settings:runtimeResources.agent.requests", {"cpu": "1", "memory": "64Mi"}
     ),
+    "runtime.runAsUser": [Case(1001, "settings:runAsUser", 1001), Case(None, "settings:runAsUser", None)],
     "imagePullSecrets": [
         Case([{"name": "one"}, {"name": "two"}], "settings:imagePullSecrets", ["one", "two"]),
         Case([{"name": "one"}], f"{POD}.imagePullSecrets", [{"name": "one"}]),
     ],
-    "builder.image": Case("builder:1", "settings:builder", {"image": "builder:1", "command": [], "env": {}}),
+    "builder.image": Case("builder:1", "settings:builder", {"image": "builder:1"}),
     "builder.command": Case(["build", "-v"], "settings:builder.command", ["build", "-v"], BUILDER),
     "builder.env": Case({"A": "b"}, "settings:builder.env", {"A": "b"}, BUILDER),
+    "builder.securityContext": Case({"runAsUser": 1}, "settings:builder.securityContext", {"runAsUser": 1}, BUILDER),
     "watchNamespaces": [
         Case(["a", "b"], "settings:namespaces", ["a", "b"]),
         Case(["a"], "Role:metadata.namespace", "a"),
