@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import kubernetes_validate
@@ -50,14 +48,6 @@ SETS: dict[str, dict[str, Any]] = {
         "topologySpreadConstraints": None,
     },
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def schemas_are_read_once() -> Iterator[None]:
-    """kubernetes-validate reads megabytes for every manifest otherwise."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents))
-        yield
 
 
 def manifests() -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import helm_python as helm
 import kubernetes_validate
 import pytest
-from chart import CHART, STORE, merged, nested, render, render_bare
+from chart import CHART, STORE, Rendered, merged, nested, render, render_bare
 from chart_values import documented
 
 from footplate.settings_file import parse
@@ -104,13 +104,20 @@ def test_a_parent_chart_may_say_something_to_all_of_its_charts() -> None:
 @pytest.mark.parametrize("name", [value.name for value in documented((CHART / "values.yaml").read_text())])
 def test_a_value_that_is_taken_away(name: str) -> None:
     """`null` removes a default. Either the chart does without, or it says what is missing; no template breaks."""
+    refusal, rendered = said(nested(name, None))
+    if rendered is None:
+        assert re.search(rf"missing property '{name.rpartition('.')[2]}'|{name} is empty", refusal)
+        return
+    assert parse(rendered.settings_text.encode(), Path("settings.yaml")).store.uri
+    for manifest in rendered.manifests:
+        if manifest["kind"] != "CustomResourceDefinition":
+            kubernetes_validate.validate(manifest, "1.34", strict=True)
+            assert "<nil>" not in str(manifest)
+
+
+def said(values: dict[str, Any]) -> tuple[str, Rendered | None]:
+    """What Helm says against the values, or what it makes of them."""
     try:
-        rendered = render(nested(name, None))
+        return "", render(values)
     except helm.HelmError as error:
-        assert re.search(rf"missing property '{name.rpartition('.')[2]}'|{name} is empty", str(error)), error
-    else:
-        assert parse(rendered.settings_text.encode(), Path("settings.yaml")).store.uri
-        for manifest in rendered.manifests:
-            if manifest["kind"] != "CustomResourceDefinition":
-                kubernetes_validate.validate(manifest, "1.34", strict=True)
-                assert "<nil>" not in str(manifest)
+        return str(error), None

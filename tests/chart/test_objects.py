@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from chart import NAMESPACE, STORE, Rendered, loaded, merged, render
 
+from footplate.__main__ import LEASE
 from footplate.api.crd import DEFINITIONS
 from footplate.constants import GROUP, LABEL_MANAGED_BY, MANAGED_BY, MANAGED_SELECTOR
 from footplate.settings import Settings
@@ -91,7 +92,7 @@ def test_the_operator_reaches_what_it_calls_and_nothing_else(chart: Rendered) ->
 def test_only_the_lease_of_the_operator_can_be_written(chart: Rendered) -> None:
     first, second = chart.one("Role", "footplate-operator-lease")["rules"]
     assert (first["verbs"], "resourceNames" in first) == (["create"], False)
-    assert second["resourceNames"] == ["footplate-operator"]
+    assert second["resourceNames"] == [LEASE]
 
 
 @pytest.mark.parametrize("values", [{}, {"watchNamespaces": ["a", "b"]}], ids=["of the cluster", "of two namespaces"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from itertools import pairwise
 from typing import Any
 
 import helm_python as helm
@@ -21,7 +22,7 @@ def test_the_installation() -> None:
     words = shlex.split(install)
     assert words[2:4] == ["footplate", str(CHART.relative_to(CHART.parents[1]))]
     values: dict[str, Any] = {}
-    for option, text in zip(words, words[1:], strict=False):
+    for option, text in pairwise(words):
         if option == "--set":
             (section, keys), *_ = helm.parse_set_string(text).items()
             values.setdefault(section, {}).update(keys)
