@@ -10,11 +10,13 @@ from typing import Any
 import helm_python as helm
 import pytest
 import yaml
-from api_objects import DEFINITIONS, JSON, created, eventually, read
+from api_objects import DEFINITIONS, JSON, MERGE, created, eventually, read
 from api_server import ApiServerInThread
 from chart import CHART, NAMESPACE, STORE, render
+from helm_python import config as helm_config
 
 SECONDS = 60
+JOB_DEFINITION = f"{DEFINITIONS}/trainingjobs.footplate.dev"
 JOBS = "/apis/footplate.dev/v1alpha1/namespaces/team/trainingjobs"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 VALUES: dict[str, Any] = {"store": {"uri": STORE}, "replicas": 2, "networkPolicy": {"enabled": True}}
@@ -136,6 +138,21 @@ def test_definitions_of_somebody_else_are_left_alone(server: ApiServerInThread, 
     assert read(server, JOBS)["items"] == []
 
 
+def test_definitions_made_with_kubectl_are_taken_over_when_helm_is_told(
+    server: ApiServerInThread, place: helm.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.load_crds()
+    changed = {"spec": {"names": {"categories": ["other"]}}}
+    server.request("PATCH", f"{JOB_DEFINITION}?fieldManager=kubectl", changed, MERGE)
+    with pytest.raises(helm.HelmError, match=r'"computepools\.footplate\.dev".*invalid ownership metadata'):
+        install(place)
+    options = helm_config._opts  # the library has these two options of Helm, its Python face has not
+    told = {"take_ownership": True, "force_conflicts": True}
+    monkeypatch.setattr(helm_config, "_opts", lambda **given: options(**given, **told))
+    install(place)
+    assert read(server, JOB_DEFINITION)["spec"]["names"]["categories"] == ["footplate"]
+
+
 def test_a_namespace_that_does_not_exist(place: helm.Config) -> None:
     with pytest.raises(helm.HelmError, match='namespaces "nowhere" not found'):
         install(place, watchNamespaces=["nowhere"])
@@ -144,4 +161,4 @@ def test_a_namespace_that_does_not_exist(place: helm.Config) -> None:
 def test_an_installation_without_a_store_makes_nothing(server: ApiServerInThread, place: helm.Config) -> None:
     with pytest.raises(helm.HelmError, match=r"store\.uri is empty"):
         place.install(CHART, "footplate", {}, create_namespace=True, timeout=SECONDS)
-    assert server.request("GET", f"{DEFINITIONS}/trainingjobs.footplate.dev")[0] == 404
+    assert server.request("GET", JOB_DEFINITION)[0] == 404
