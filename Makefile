@@ -8,7 +8,7 @@ TEST   := $(VENV)/.installed-test
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-frameworks bench-agent bench-metrics verify crds chart-docs chart golden clean
+.PHONY: help demo test test-frameworks test-images images bench-agent bench-metrics verify crds chart-docs chart golden clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -29,6 +29,12 @@ test: $(TEST)  ## run all tests, but those of environments that take minutes to 
 
 test-frameworks: $(TEST)  ## run the tests of all frameworks, and build what they need
 	$(PYTEST) -n 2 --dist worksteal -m "frameworks or all_kills" --slow-builds --all-kills
+
+images:  ## build both container images with docker, podman or buildah (docs/development.md)
+	@$(PYTHON) images/make_images.py
+
+test-images: $(TEST)  ## build both images with buildah and run what is in them (root; BASE=localhost/python:3.11)
+	$(PYTEST) tests/images --images
 
 bench-agent: $(TEST)  ## measure the agent's uploads beside rclone, s5cmd, aws and raw sockets (a quarter of an hour)
 	$(BIN)/python benchmarks/agent.py
@@ -61,4 +67,4 @@ golden: $(TEST)  ## rewrite tests/golden from what the code plans now
 	$(PYTEST) tests/golden --rewrite-golden
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
