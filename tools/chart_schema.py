@@ -47,6 +47,14 @@ IMAGE = section(
     digest={"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
     pullPolicy={"enum": ["Always", "IfNotPresent", "Never"]},
 )
+PROBE: JSON = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        name: {"type": "integer", "minimum": 0}
+        for name in ("initialDelaySeconds", "periodSeconds", "timeoutSeconds", "failureThreshold")
+    },
+}
 CONTAINER_RESOURCES: JSON = {
     "type": "object",
     "additionalProperties": False,
@@ -97,6 +105,8 @@ VALUES = section(
     tolerations=listed(MAP),
     affinity=MAP,
     topologySpreadConstraints=listed(MAP),
+    livenessProbe=PROBE,
+    readinessProbe=PROBE,
     terminationGracePeriodSeconds={"type": "integer", "minimum": 1},
     extraArgs=listed(TEXT),
     extraEnv=listed({"type": "object", "required": ["name"]}),

@@ -75,6 +75,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"extraEnv": [{"value": "b"}]}, "at '/extraEnv/0': missing property 'name'"),
     ({"extraEnv": {"A": "b"}}, "at '/extraEnv': got object, want array"),
     ({"tolerations": {"key": "a"}}, "at '/tolerations': got object, want array"),
+    ({"livenessProbe": {"httpGet": {}}}, "at '/livenessProbe': additional properties 'httpGet' not allowed"),
     ({"terminationGracePeriodSeconds": 0}, "at '/terminationGracePeriodSeconds': minimum: got 0, want 1"),
 ]
 

@@ -167,6 +167,8 @@ CASES: dict[str, Case | list[Case]] = {
             "1",
         ),
     ],
+    "livenessProbe": Case({"periodSeconds": 60}, f"{CONTAINER}.livenessProbe.periodSeconds", 60),
+    "readinessProbe": Case({"initialDelaySeconds": 9}, f"{CONTAINER}.readinessProbe.initialDelaySeconds", 9),
     "terminationGracePeriodSeconds": Case(60, f"{POD}.terminationGracePeriodSeconds", 60),
     "extraArgs": Case(["--verbose"], f"{CONTAINER}.args", ["--verbose"]),
     "extraEnv": Case([{"name": "A", "value": "b"}], f"{CONTAINER}.env.[A].value", "b"),
