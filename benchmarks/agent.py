@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[0] = str(ROOT / "tests" / "support")  # instead of this folder, whose queue.py hides the library's
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from replica import Replica  # noqa: E402
 from s3_server import S3Server, running_s3_server  # noqa: E402
@@ -265,7 +265,7 @@ def agent(workload: Workload, outputs: Path, server: S3Server, folder: Path) -> 
 def floor(workload: Workload, outputs: Path, server: S3Server, folder: Path) -> Command:
     uri = server.new_uri()
     script = str(Path(__file__).with_name("agent_floor.py"))
-    argv = [sys.executable, "-P", script, server.endpoint, f"{server.bucket}/{key_of(uri)}", str(outputs)]
+    argv = [sys.executable, script, server.endpoint, f"{server.bucket}/{key_of(uri)}", str(outputs)]
     return Command(argv, {**machine(folder), **server.env}, key_of(uri))
 
 

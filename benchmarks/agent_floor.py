@@ -1,9 +1,8 @@
 """The least that uploading to S3 costs: raw sockets, signed by hand, bodies by ``sendfile``; for benchmarks/agent.py.
 
-    python -P benchmarks/agent_floor.py ENDPOINT BUCKET/PREFIX FOLDER
+    python benchmarks/agent_floor.py ENDPOINT BUCKET/PREFIX FOLDER
 
-``-P``, because queue.py beside this file would hide the library's. No retries, no checksums, no journal: nothing here
-is fit for use.
+No retries, no checksums, no journal: nothing here is fit for use.
 """
 
 from __future__ import annotations

@@ -28,8 +28,6 @@ from footplate_runtime.agent.uploader import Item
 from footplate_runtime.files import Stamp
 from footplate_runtime.orders import MetricSources
 
-if sys.path[0] == str(Path(__file__).parent):
-    del sys.path[0]  # benchmarks/queue.py is not the queue that trackers import
 ROUNDS = 5
 SLOW = 20  # trackers that are so much slower get so much fewer points
 

@@ -1,4 +1,4 @@
-"""How many keys a second pass through the work queue: `python benchmarks/queue.py`.
+"""How many keys a second pass through the work queue: `python benchmarks/work_queue.py`.
 
 Each key is added twice, as events come in pairs, taken by one of the idle workers and done. To every three of them
 comes one that was added with a delay.
