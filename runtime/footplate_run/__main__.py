@@ -11,7 +11,7 @@ from footplate_run import failure, home, layout, report, workdir
 from footplate_run.console import Console, Relay, write_quietly
 from footplate_run.errors import CannotStart, Stopped
 from footplate_run.frameworks import framework_of
-from footplate_run.hosts import resolve, timeout_of, wait_for
+from footplate_run.hosts import Resolver, timeout_of, wait_for
 from footplate_run.masking import read_secrets
 from footplate_run.orders import read_orders, seconds_of
 from footplate_run.process import adopt_orphans, end_descendants, spawn
@@ -64,10 +64,9 @@ def _plan(root: str, environment: "dict[str, str]", console: Console) -> "tuple[
     workdir.prepare(orders, console.say)
     command = command_of(orders)
     framework = framework_of(orders)
-    hosts_file = environment.get(layout.ENV_HOSTS)
     addresses = wait_for(
         framework.peers(),
-        lambda name: resolve(name, hosts_file),
+        Resolver(environment.get(layout.ENV_HOSTS)),
         time.monotonic,
         time.sleep,
         console.say,

@@ -3,6 +3,8 @@
 The operator makes the pods of a job together, so a peer's name may not resolve yet when this replica starts.
 """
 
+import os
+
 from footplate_run import layout
 from footplate_run.errors import PEERS, CannotStart
 from footplate_run.orders import seconds_of
@@ -31,19 +33,37 @@ def read_hosts(path: str) -> "dict[str, str]":
     return addresses
 
 
-def resolve(name: str, hosts_file: "str | None") -> "str | None":
-    """What to connect to for ``name``: its address in the hosts file, the name itself when DNS knows it, or None."""
-    if hosts_file:
-        address = read_hosts(hosts_file).get(name)
+class Resolver:
+    """What to connect to for a name: its address in the hosts file, the name itself when DNS knows it, or None."""
+
+    def __init__(self, hosts_file: "str | None") -> None:
+        self._hosts_file = hosts_file
+        self._known = (None, {})  # type: tuple[tuple[int, int, int] | None, dict[str, str]]
+
+    def __call__(self, name: str) -> "str | None":
+        address = self._addresses().get(name)
         if address is not None:
             return address
-    import socket  # 10 ms that a job of one node does without
+        import socket  # 10 ms that a job of one node does without
 
-    try:
-        socket.getaddrinfo(name, None)
-    except OSError:
-        return None
-    return name
+        try:
+            socket.getaddrinfo(name, None)
+        except OSError:
+            return None
+        return name
+
+    def _addresses(self) -> "dict[str, str]":
+        """What is in the hosts file, which is only read when it has changed: of a thousand names each asks."""
+        if not self._hosts_file:
+            return {}
+        try:
+            stat = os.stat(self._hosts_file)
+        except OSError:
+            return {}
+        stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if stamp != self._known[0]:
+            self._known = (stamp, read_hosts(self._hosts_file))
+        return self._known[1]
 
 
 def timeout_of(environment: "Mapping[str, str]") -> float:

@@ -7,7 +7,7 @@ import threading
 import time
 
 from footplate_run.errors import PEERS, CannotStart
-from footplate_run.hosts import resolve
+from footplate_run.hosts import Resolver
 from footplate_run.mpi.channel import keep_alive, reason_of
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ class Connector:
         self._how = how
         self._tls = keys.client()
         self._keys = keys
-        self._hosts_file = hosts_file
+        self._resolve = Resolver(hosts_file)
         self._woken = woken
         self._trouble = {}  # type: dict[int, str]  # of those that are not connected: why
         self._waiting = collections.deque((index, 0.0) for index in range(1, how.nodes))
@@ -78,7 +78,7 @@ class Connector:
 
     def _connect(self, index: int) -> "ssl.SSLSocket":
         name = self._how.host(index)
-        address = resolve(name, self._hosts_file)
+        address = self._resolve(name)
         if address is None:
             raise OSError(0, "{} does not resolve".format(name))
         plain = socket.create_connection((address, self._how.port), timeout=_TRY_SECONDS)

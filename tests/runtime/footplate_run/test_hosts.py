@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from footplate_run import hosts
 from footplate_run.errors import PEERS, CannotStart
-from footplate_run.hosts import read_hosts, resolve, timeout_of, wait_for
+from footplate_run.hosts import Resolver, read_hosts, timeout_of, wait_for
 
 
 class Clock:
@@ -38,9 +39,36 @@ def test_read_hosts(tmp_path: Path) -> None:
 def test_resolve_prefers_the_file_and_falls_back_to_dns(tmp_path: Path) -> None:
     path = tmp_path / "hosts"
     path.write_text("127.5.0.1 localhost\n")
-    assert resolve("localhost", str(path)) == "127.5.0.1"
-    assert resolve("localhost", None) == "localhost"
-    assert resolve("no-such-host.invalid", str(path)) is None
+    assert Resolver(str(path))("localhost") == "127.5.0.1"
+    assert Resolver(None)("localhost") == "localhost"
+    assert Resolver(str(path))("no-such-host.invalid") is None
+
+
+def test_a_hosts_file_that_comes_late_and_changes(tmp_path: Path) -> None:
+    path = tmp_path / "hosts"
+    resolve = Resolver(str(path))
+    assert resolve("worker-1.digits.invalid") is None
+    for address in ("127.5.0.1", "127.5.0.2"):
+        path.with_name("new").write_text(f"{address} worker-1.digits.invalid\n")
+        path.with_name("new").replace(path)
+        assert resolve("worker-1.digits.invalid") == address
+
+
+def test_a_hosts_file_is_read_when_it_has_changed_and_not_for_every_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "hosts"
+    path.write_text("".join(f"127.5.0.{i} worker-{i}\n" for i in range(100)))
+    read: list[str] = []
+
+    def count(name: str) -> dict[str, str]:
+        read.append(name)
+        return read_hosts(name)
+
+    monkeypatch.setattr(hosts, "read_hosts", count)
+    resolve = Resolver(str(path))
+    assert [resolve(f"worker-{i}") for i in range(100)] == [f"127.5.0.{i}" for i in range(100)]
+    assert read == [str(path)]
 
 
 def test_waits_until_all_resolve_and_tells_every_ten_seconds() -> None:
