@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import aiohttp
 
@@ -32,25 +34,59 @@ def pod_to_ask(job: TrainingJob, pods: Iterable[PodView]) -> PodView | None:
     return primary if primary is not None and primary.ip and primary.agent.running else None
 
 
-class AgentPoller:
-    """The last answer of every agent, asked at most once in `seconds`. An agent that does not answer is no error."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The last answer of an agent, and the question that it has not answered in time."""
 
-    def __init__(self, clock: Clock, seconds: float, port: int = AGENT_PORT) -> None:
-        self._answers: Lately[AgentStatus | None] = Lately(clock, seconds)
+    status: AgentStatus | None
+    late: asyncio.Task[AgentStatus | None] | None = None
+
+
+class AgentPoller:
+    """The last answer of every agent, asked at most once in `seconds`. An agent that does not answer is no error.
+
+    Where a network lets nothing through to agents, each of them would hold a worker up until the timeout. So one that
+    has been waited for in vain is asked in the background from then on, and its answer counts at the next question.
+    """
+
+    def __init__(self, clock: Clock, seconds: float, port: int = AGENT_PORT, patience: float = 0.5) -> None:
+        """An agent is waited for at most `patience` seconds."""
+        self._answers: Lately[_Said] = Lately(clock, seconds)
         self._port = port
+        self._patience = patience
         self._session: aiohttp.ClientSession | None = None
+        self._questions: set[asyncio.Task[AgentStatus | None]] = set()
 
     async def status(self, pod: PodView) -> AgentStatus | None:
         """What the agent of the pod says, or said; None when it never answered."""
 
-        async def ask(known: AgentStatus | None) -> AgentStatus | None:
-            return await self._ask(pod) or known
+        async def ask(known: _Said | None) -> _Said:
+            return await self._ask_again(pod, known or _Said(None))
 
-        return await self._answers.answer(pod.uid, ask)
+        return (await self._answers.answer(pod.uid, ask)).status
 
     async def close(self) -> None:
+        for question in self._questions:
+            question.cancel()
+        await asyncio.gather(*self._questions, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+
+    async def _ask_again(self, pod: PodView, known: _Said) -> _Said:
+        if known.late is None:
+            question = self._question(pod)
+            await asyncio.wait([question], timeout=self._patience)
+            return _Said(question.result() or known.status) if question.done() else replace(known, late=question)
+        if not known.late.done():
+            return known
+        answer = known.late.result()
+        return _Said(answer) if answer else replace(known, late=self._question(pod))
+
+    def _question(self, pod: PodView) -> asyncio.Task[AgentStatus | None]:
+        question = asyncio.create_task(self._ask(pod))
+        self._questions.add(question)
+        question.add_done_callback(self._questions.discard)
+        return question
 
     async def _ask(self, pod: PodView) -> AgentStatus | None:
         if self._session is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -47,9 +48,12 @@ class Agent:
     def __init__(self) -> None:
         self.asked = 0
         self.answer: tuple[int, str] = (200, "{}")
+        self.silent: asyncio.Event | None = None  # until it is set
 
     async def handle(self, request: web.Request) -> web.Response:
         self.asked += 1
+        if self.silent is not None:
+            await self.silent.wait()
         return web.Response(status=self.answer[0], text=self.answer[1])
 
 
@@ -112,6 +116,29 @@ async def test_what_no_agent_says_is_no_answer(agent: tuple[Agent, int], answer:
     found.answer = (200, answer)
     poller = AgentPoller(FakeClock(), 15, port)
     assert await poller.status(HERE) is None
+    await poller.close()
+
+
+async def test_an_agent_that_does_not_answer_holds_nobody_up_twice(agent: tuple[Agent, int]) -> None:
+    found, port = agent
+    clock = FakeClock()
+    poller = AgentPoller(clock, 15, port, patience=0.05)
+    found.answer, found.silent = (200, json.dumps(STATUS_BODY)), asyncio.Event()
+    assert await poller.status(HERE) is None, "waited for, in vain"
+    poller._patience = 60
+    for _ in range(3):
+        clock.advance(15)
+        assert await asyncio.wait_for(poller.status(HERE), 30) is None, "not waited for any more"
+    assert found.asked == 1, "one question at a time"
+    found.silent.set()
+    while poller._questions:
+        await asyncio.sleep(0.01)
+    clock.advance(15)
+    heard = await poller.status(HERE)
+    assert heard is not None, "it answers again"
+    clock.advance(15)
+    await poller.status(HERE)
+    assert found.asked == 2, "and is waited for again"
     await poller.close()
 
 
