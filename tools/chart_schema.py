@@ -31,7 +31,7 @@ def _cannot_be_empty(schema: JSON) -> bool:
     return (
         "properties" in schema
         or "enum" in schema
-        or schema.get("type") in ("boolean", "integer", ["integer", "string"])
+        or schema.get("type") in ("boolean", "integer", "number", ["integer", "string"])
         or "minLength" in schema
     )
 
@@ -55,6 +55,23 @@ PROBE: JSON = {
         for name in ("initialDelaySeconds", "periodSeconds", "timeoutSeconds", "failureThreshold")
     },
 }
+DURATION: JSON = {"type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$", "minLength": 2}
+MONITOR = section(
+    enabled=SWITCH, labels=LABELS, interval=DURATION, scrapeTimeout=DURATION, metricRelabelings=listed(MAP)
+)
+POSITIVE: JSON = {"type": "number", "exclusiveMinimum": 0}
+THRESHOLDS = section(
+    queueWaitSeconds=POSITIVE,
+    reconcileSeconds=POSITIVE,
+    reconcileErrorShare={**POSITIVE, "maximum": 1},
+    apiErrorShare={**POSITIVE, "maximum": 1},
+    throttledPerSecond=POSITIVE,
+    rateLimitWaitSeconds=POSITIVE,
+    sweepCorrections=POSITIVE,
+    infrastructureFailuresPerHour=POSITIVE,
+    uploadLagSeconds=POSITIVE,
+    storeErrorsPerSecond=POSITIVE,
+)
 CONTAINER_RESOURCES: JSON = {
     "type": "object",
     "additionalProperties": False,
@@ -112,6 +129,20 @@ VALUES = section(
     extraEnv=listed({"type": "object", "required": ["name"]}),
     extraVolumes=listed({"type": "object", "required": ["name"]}),
     extraVolumeMounts=listed({"type": "object", "required": ["name", "mountPath"]}),
+    monitoring=section(
+        force=SWITCH,
+        serviceMonitor=MONITOR,
+        podMonitor=MONITOR,
+        prometheusRule=section(
+            enabled=SWITCH,
+            labels=LABELS,
+            alertLabels=LABELS,
+            runbookUrl=TEXT,
+            disabled=listed(TEXT),
+            thresholds=THRESHOLDS,
+        ),
+        dashboard=section(enabled=SWITCH, labels=LABELS, annotations=TEXTS),
+    ),
 )
 
 # Settings that other values say, or that the manifests rely on.

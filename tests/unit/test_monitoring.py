@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from operator_series import exposed
+from promql import labels_of, uses
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/monitoring.md").read_text()
@@ -30,3 +31,11 @@ def test_no_label_grows_with_the_work() -> None:
     allowed = {"phase", "reason", "framework", "outcome", "budget", "state", "version", "python", "kind", "error"}
     allowed |= {"verb", "code", "resource", "type"}
     assert {label for series in exposed().values() for label in series.labels} <= allowed
+
+
+QUERIES = [line for block in re.findall(r"```promql\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_of_the_page_asks_for_series_and_labels_that_there_are(query: str) -> None:
+    assert all(use.labels <= labels_of()[use.series] for use in uses(query))

@@ -10,6 +10,9 @@ from footplate.metrics.reading import Reading
 
 CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 WAIT_BUCKETS = (0.001, 0.01, 0.1, 0.5, 1, 5, 15, 60)
+WATCHED = ("TrainingJob", "Environment", "Pod")
+LISTED = "LISTED"
+EVENTS = (LISTED, "ADDED", "MODIFIED", "DELETED")
 
 
 class ApiMetrics:
@@ -58,6 +61,9 @@ class ApiMetrics:
         self._events = Counter(
             "footplate_watch_events", "Events that the watches brought.", ["kind", "type"], registry=registry
         )
+        for kind in WATCHED:  # so that the first event is an increase, and none at all can be told from no operator
+            for event in EVENTS:
+                self._events.labels(kind, event)
         Reading(registry, self._ages)
 
     def api_called(self, verb: str, code: int, seconds: float) -> None:
@@ -77,7 +83,7 @@ class ApiMetrics:
         self._lists.labels(resource).inc()
 
     def event_came(self, kind: str, event: str | None) -> None:
-        self._events.labels(kind, event or "LISTED").inc()
+        self._events.labels(kind, event or LISTED).inc()
         self._last_event[kind] = self._clock.monotonic()
 
     def _ages(self) -> list[GaugeMetricFamily]:

@@ -13,6 +13,7 @@ from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.environments.changes import Build, state
 from footplate.environments.observe import EnvironmentView
 from footplate.frameworks import framework_of
+from footplate.frameworks.registry import REGISTRY, SINGLE
 from footplate.jobs.changes import ended_attempts, finished, outputs_missing, retries, spans
 from footplate.jobs.diagnosis import Cause
 from footplate.jobs.job_view import JobView
@@ -25,6 +26,12 @@ PHASE_BUCKETS = (
 )
 BUILD_BUCKETS = (1, 5, 15, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 40 * MINUTE, HOUR, 2 * HOUR)
 
+BUDGETS = ("user", "infrastructure")
+ENDS = {  # of all other reasons a job fails
+    Phase.COMPLETED: Phase.COMPLETED,
+    Cause.CANCELED: Phase.CANCELED,
+    Cause.DELETED: Phase.CANCELED,
+}
 MOST_SERIES = 300
 NEW = "New"
 OTHER = "Other"
@@ -73,6 +80,18 @@ class JobMetrics:
             registry=registry,
             buckets=BUILD_BUCKETS,
         )
+
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """A counter that first appears as 1 has not increased, by PromQL: nobody would be told of the first loss."""
+        for framework in (SINGLE.name, *REGISTRY):
+            self._missing.labels(framework)
+            for budget in BUDGETS:
+                self._retries.labels(budget, framework)
+            for reason in (Phase.COMPLETED, *Cause):
+                self._attempts.labels(reason.value, framework)
+                self._finished.labels(ENDS.get(reason, Phase.FAILED).value, reason.value, framework)
 
     def written(self, job: TrainingJob, status: TrainingJobStatus) -> None:
         framework = framework_of(job.spec).name

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from replica import AgentProcess, Replica, eventually
 from s3_server import S3Server
 from tcp_gate import gate
@@ -111,19 +110,3 @@ def test_errors_are_counted_by_kind(tmp_path: Path, error: StoreError, kind: str
 def test_the_documentation_has_all_of_them() -> None:
     rows = re.findall(r"^\| `([a-z_]+)(?:\{([a-z]+)\})?` \| (\w+) \| (.+) \|$", PAGE, re.MULTILINE)
     assert rows == [(s.name, s.label, s.kind, s.text) for s in SERIES]
-
-
-def test_the_pod_monitor_finds_the_agents_of_our_pods() -> None:
-    """Its labels and its port are those of the pods that the operator makes."""
-    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
-    (monitor,) = [block for block in blocks if block.get("kind") == "PodMonitor"]
-    manifests = list(yaml.safe_load_all((ROOT / "tests/golden/manifests/pytorch.yaml").read_text()))
-    pods = [m for m in manifests if m["kind"] == "Pod"]
-    assert pods
-    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    for pod in pods:
-        assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
-        ports = [p for c in pod["spec"]["initContainers"] for p in c.get("ports", [])]
-        assert [p["containerPort"] for p in ports if p["name"] == endpoint["port"]] == [9464]
-        assert set(monitor["spec"]["podTargetLabels"]) <= set(pod["metadata"]["labels"])
-    assert endpoint["path"] == "/metrics"

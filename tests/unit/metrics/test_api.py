@@ -28,6 +28,7 @@ def test_watches_and_their_events() -> None:
     metrics = ApiMetrics(registry, clock)
     value = registry.get_sample_value
     assert value("footplate_watch_last_event_age_seconds", {"kind": "Pod"}) is None, "none has come"
+    assert value("footplate_watch_events_total", {"kind": "Pod", "type": "DELETED"}) == 0, "an alert needs the zero"
     metrics.watch_listed("pods")
     metrics.watch_opened("pods")
     metrics.event_came("Pod", None)

@@ -56,11 +56,12 @@ def test_the_end_of_a_job_is_counted_once(metrics: JobMetrics, registry: Collect
     written(metrics, running, ended)
     written(metrics, ended, {**ended, "observedGeneration": 2})
     single = {"framework": "single"}
+    assert registry.get_sample_value("footplate_job_attempts_ended_total", {**single, "reason": "Evicted"}) == 0
     expected = {
         ("footplate_jobs_finished_total", "outcome=Failed", "reason=NodeLost"): 1,
         ("footplate_job_attempts_ended_total", "reason=NodeLost"): 1,
         ("footplate_job_retries_total", "budget=infrastructure"): 1,
-        ("footplate_job_retries_total", "budget=user"): None,
+        ("footplate_job_retries_total", "budget=user"): 0,
         ("footplate_jobs_outputs_missing_total",): 1,
     }
     for (name, *labels), value in expected.items():
@@ -68,8 +69,9 @@ def test_the_end_of_a_job_is_counted_once(metrics: JobMetrics, registry: Collect
 
 
 def test_a_job_that_cannot_be_read_is_a_failed_one(metrics: JobMetrics, registry: CollectorRegistry) -> None:
-    metrics.refused(job_view(job_body(**ddp())))
     labels = {"outcome": "Failed", "reason": "InvalidSpec", "framework": "pytorch"}
+    assert registry.get_sample_value("footplate_jobs_finished_total", labels) == 0, "so that it can increase"
+    metrics.refused(job_view(job_body(**ddp())))
     assert registry.get_sample_value("footplate_jobs_finished_total", labels) == 1
 
 
