@@ -50,8 +50,7 @@ class Operator:
         self.watched = Watched(self.queue, clock, settings.operator_namespace)
         self.metrics = metrics
         metrics.work.watch_queue(self.queue)
-        metrics.jobs.watch_jobs(self.watched.jobs.values)
-        metrics.jobs.watch_environments(self.watched.environments.values)
+        metrics.api.watch_ages(self.watched.heard)
         self.client = client
         self.clock = clock
         self._listed = asyncio.Event()
@@ -120,6 +119,8 @@ class Operator:
         """Reconcile, once everything has been listed. Only one operator may do this at a time."""
         await self._listed.wait()
         self.watched.begin()
+        self.metrics.jobs.watch_jobs(self.watched.jobs.values)  # by now: two operators would count each job twice
+        self.metrics.jobs.watch_environments(self.watched.environments.values)
         try:
             await work(self.queue, self.reconcile, self.settings.workers, observer=self.metrics.work, clock=self.clock)
         finally:

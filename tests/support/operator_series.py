@@ -61,6 +61,7 @@ def _tell(metrics: OperatorMetrics, clock: FakeClock) -> None:
     metrics.api.watch_opened("pods")
     metrics.api.watch_listed("pods")
     metrics.api.event_came("Pod", "ADDED")
+    metrics.api.watch_ages(lambda kind: clock.monotonic())
     metrics.jobs.written(make_job(status=_running()), TrainingJobStatus.model_validate(_lost()))
     metrics.jobs.built(Build(1, True))
     metrics.jobs.watch_jobs(lambda: [job_view(job_body())])
@@ -76,7 +77,7 @@ def _swept(clock: FakeClock) -> Sweep[Pod]:
         return []
 
     store: Store[Pod] = Store(clock)
-    sweep = Sweep(nothing, store, lambda view: None, clock, Random(1), 300)
+    sweep = Sweep(nothing, store, lambda view: None, clock, Random(1), 300, clock.monotonic)
     sweep.last_success = clock.monotonic()
     return sweep
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily
 
@@ -19,8 +21,8 @@ class ApiMetrics:
     """Implements kube.tracing.WatchObserver, hence kube.transport.CallObserver, and handlers.EventObserver."""
 
     def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
+        self._registry = registry
         self._clock = clock
-        self._last_event: dict[str, float] = {}
         self._calls = Counter(
             "footplate_api_calls",
             "Calls to the API server, those of the watches included; code 0: there was no answer.",
@@ -64,7 +66,6 @@ class ApiMetrics:
         for kind in WATCHED:  # so that the first event is an increase, and none at all can be told from no operator
             for event in EVENTS:
                 self._events.labels(kind, event)
-        Reading(registry, self._ages)
 
     def api_called(self, verb: str, code: int, seconds: float) -> None:
         self._calls.labels(verb, str(code)).inc()
@@ -84,13 +85,21 @@ class ApiMetrics:
 
     def event_came(self, kind: str, event: str | None) -> None:
         self._events.labels(kind, event or LISTED).inc()
-        self._last_event[kind] = self._clock.monotonic()
 
-    def _ages(self) -> list[GaugeMetricFamily]:
-        family = GaugeMetricFamily(
-            "footplate_watch_last_event_age_seconds", "How long ago the latest event of a kind came.", labels=["kind"]
-        )
-        now = self._clock.monotonic()
-        for kind, came in sorted(self._last_event.items()):
-            family.add_metric([kind], now - came)
-        return [family]
+    def watch_ages(self, heard: Callable[[str], float | None]) -> None:
+        """Report how old the latest event of each kind is; `heard` tells its monotonic time."""
+
+        def read() -> list[GaugeMetricFamily]:
+            family = GaugeMetricFamily(
+                "footplate_watch_last_event_age_seconds",
+                "How long ago the latest event of a kind came.",
+                labels=["kind"],
+            )
+            now = self._clock.monotonic()
+            for kind in WATCHED:
+                came = heard(kind)
+                if came is not None:
+                    family.add_metric([kind], now - came)
+            return [family]
+
+        Reading(self._registry, read)

@@ -78,14 +78,19 @@ class WorkMetrics:
                 "Objects that a sweep found otherwise than watches had told; a few are normal, as both run at once.",
                 sum(sweep.corrections for sweep in sweeps),
             )
+            deaf = gauge(
+                "footplate_watch_deaf_seconds",
+                "How long a watch has owed an event of something that a sweep has found; 0 when all is well.",
+                max((sweep.deaf_seconds() for sweep in sweeps), default=0.0),
+            )
             done = [sweep.last_success for sweep in sweeps if sweep.last_success is not None]
             if len(done) < len(sweeps):
-                return [corrections]
+                return [corrections, deaf]
             age = gauge(
                 "footplate_sweep_age_seconds",
                 "How long ago the sweep that has been due longest succeeded.",
                 clock.monotonic() - min(done),
             )
-            return [corrections, age]
+            return [corrections, deaf, age]
 
         Reading(self._registry, read)

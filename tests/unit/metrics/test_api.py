@@ -24,20 +24,27 @@ def test_calls_waits_and_retries() -> None:
 
 
 def test_watches_and_their_events() -> None:
-    registry, clock = CollectorRegistry(), FakeClock()
-    metrics = ApiMetrics(registry, clock)
+    registry = CollectorRegistry()
+    metrics = ApiMetrics(registry, FakeClock())
     value = registry.get_sample_value
-    assert value("footplate_watch_last_event_age_seconds", {"kind": "Pod"}) is None, "none has come"
     assert value("footplate_watch_events_total", {"kind": "Pod", "type": "DELETED"}) == 0, "an alert needs the zero"
     metrics.watch_listed("pods")
     metrics.watch_opened("pods")
     metrics.event_came("Pod", None)
     metrics.event_came("Pod", "MODIFIED")
-    clock.advance(42)
-    metrics.event_came("TrainingJob", "ADDED")
     assert value("footplate_watch_lists_total", {"resource": "pods"}) == 1
     assert value("footplate_watch_starts_total", {"resource": "pods"}) == 1
     assert value("footplate_watch_events_total", {"kind": "Pod", "type": "LISTED"}) == 1
     assert value("footplate_watch_events_total", {"kind": "Pod", "type": "MODIFIED"}) == 1
+
+
+def test_the_age_of_the_latest_event() -> None:
+    registry, clock = CollectorRegistry(), FakeClock()
+    heard: dict[str, float] = {"Pod": clock.monotonic()}
+    ApiMetrics(registry, clock).watch_ages(heard.get)
+    clock.advance(42)
+    heard["TrainingJob"] = clock.monotonic()
+    value = registry.get_sample_value
     assert value("footplate_watch_last_event_age_seconds", {"kind": "Pod"}) == 42
     assert value("footplate_watch_last_event_age_seconds", {"kind": "TrainingJob"}) == 0
+    assert value("footplate_watch_last_event_age_seconds", {"kind": "Environment"}) is None, "none has come"

@@ -6,7 +6,7 @@ from random import Random
 
 from fake_clock import FakeClock
 from prometheus_client import CollectorRegistry
-from watched_pod import Pod
+from watched_pod import Pod, pod
 
 from footplate.engine.keys import Key
 from footplate.engine.queue import WorkQueue
@@ -60,3 +60,18 @@ async def test_sweeps_tell_their_age_once_all_have_succeeded() -> None:
     assert registry.get_sample_value("footplate_sweep_age_seconds") == 120
     second.corrections = 3
     assert registry.get_sample_value("footplate_sweep_corrections_total") == 3
+
+
+async def test_a_watch_that_owes_an_event_is_told_of() -> None:
+    registry, clock = CollectorRegistry(), FakeClock()
+
+    async def one() -> list[Pod]:
+        return [pod("missed", 3)]
+
+    store: Store[Pod] = Store(clock)
+    sweep = Sweep(one, store, lambda view: None, clock, Random(1), 300, lambda: None)
+    WorkMetrics(registry).watch_sweeps([sweep], clock)
+    assert registry.get_sample_value("footplate_watch_deaf_seconds") == 0
+    await sweep.once()
+    clock.advance(33)
+    assert registry.get_sample_value("footplate_watch_deaf_seconds") == 33

@@ -86,14 +86,12 @@ docs/monitoring.md says of each what to do.
       description: >-
         A call waits {{ `{{ $value | humanizeDuration }}` }} on average. Raise settings.qps and settings.burst.
     - alert: FootplateWatchSilent
-      expr: >-
-        sum(increase(footplate_sweep_corrections_total{ {{- $is -}} }[30m])) > {{ $limit.sweepCorrections }}
-        and sum(increase(footplate_watch_events_total{ {{- $is -}} }[30m])) == 0
+      expr: max(max_over_time(footplate_watch_deaf_seconds{ {{- $is -}} }[30m])) > {{ $limit.watchSilenceSeconds }}
       severity: warning
       summary: Footplate's watches bring no events although objects change.
       description: >-
-        The sweeps find what the watches should have told, so jobs go on minutes late. Delete the operator's pod; then
-        look for what holds watches back, mostly a proxy or a load balancer that buffers.
+        A sweep found something of which no watch told for {{ `{{ $value | humanizeDuration }}` }}; jobs go on minutes
+        late. Look for what holds watches back, mostly a proxy or a load balancer that buffers.
     - alert: FootplateSettingsInvalid
       expr: min(footplate_settings_valid{ {{- $is -}} }) == 0
       for: 5m
