@@ -46,22 +46,26 @@ class Connection:
 
     async def headers(self) -> dict[str, str]:
         """The credentials of one request; a service account's token is read again every minute."""
-        token = await self.auth.get_api_key_with_prefix("BearerToken")
-        return {"Authorization": token} if token else {}
+        token = await self._token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
     async def credentials(self) -> Credentials:
         """The same connection for a client that is not ours."""
-        token = await self.auth.get_api_key_with_prefix("BearerToken")
         return Credentials(
             server=self.server,
             namespace=self.namespace,
-            token=token.removeprefix("Bearer ") if token else None,
+            token=await self._token(),
             ca_path=self.auth.ssl_ca_cert,
             certificate_path=self.auth.cert_file,
             key_path=self.auth.key_file,
             insecure=not self.auth.verify_ssl,
             proxy=self.proxy,
         )
+
+    async def _token(self) -> str | None:
+        """The client keeps it with its scheme, which is "Bearer" in a kubeconfig's and "bearer" in a pod's."""
+        value = await self.auth.get_api_key_with_prefix("BearerToken")
+        return str(value).rpartition(" ")[2] if value else None
 
 
 async def load(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> Connection:

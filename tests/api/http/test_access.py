@@ -14,6 +14,12 @@ def test_without_the_token_everything_is_401(api_server: ApiServerInThread, path
     assert (status, answer["kind"], answer["reason"]) == (401, "Status", "Unauthorized")
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])  # RFC 9110: no matter of case; clients in pods write it small
+def test_the_scheme_may_be_written_in_any_case(api_server: ApiServerInThread, scheme: str) -> None:
+    status, _ = api_server.request("GET", "/api", Authorization=f"{scheme} {api_server.token}")
+    assert status == 200
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz"])
 def test_health_needs_no_token(api_server: ApiServerInThread, path: str) -> None:
     assert api_server.request("GET", path, Authorization="") == (200, "ok")

@@ -10,9 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
+from api_server import ApiServerInThread
+from kubernetes.aio.config import incluster_config
 
+from footplate.engine.clock import SystemClock
 from footplate.errors import NoCluster
+from footplate.kube import config
+from footplate.kube.client import KubeClient
 from footplate.kube.config import load
+from footplate.kube.resources import NAMESPACES
 
 SERVER = "http://127.0.0.1:1"
 
@@ -98,6 +104,26 @@ async def test_a_broken_kubeconfig_is_named(tmp_path: Path, text: str, said: str
 async def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoCluster, match="does not exist"):
         await load(str(tmp_path / "nowhere"), None, {})
+
+
+async def test_a_pod_takes_the_token_of_its_service_account_and_gives_it_to_kopf(
+    api_server: ApiServerInThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = {"token": api_server.token, "namespace": "ml", "ca.crt": api_server.certificate.read_text()}
+    for name, data in account.items():
+        (tmp_path / name).write_text(data)
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    monkeypatch.setattr(config, "SERVICE_ACCOUNT_NAMESPACE", tmp_path / "namespace")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(api_server.server.port))
+    client = await KubeClient.connect(clock=SystemClock(), environ={"KUBERNETES_SERVICE_HOST": "127.0.0.1"})
+    try:
+        assert await client.get(NAMESPACES, "default") is not None
+        told = await client.credentials()
+    finally:
+        await client.close()
+    assert (told.token, told.namespace, told.ca_path) == (api_server.token, "ml", str(tmp_path / "ca.crt"))
 
 
 async def test_a_pod_without_its_service_account_is_told_so(tmp_path: Path) -> None:

@@ -130,5 +130,7 @@ class Handler:
 
     def _authenticate(self, request: web.BaseRequest) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not hmac.compare_digest(token.strip().encode(errors="surrogateescape"), self._token):
+        if scheme.lower() != "bearer" or not hmac.compare_digest(
+            token.strip().encode(errors="surrogateescape"), self._token
+        ):
             raise StatusError(401, "Unauthorized", "Unauthorized")
