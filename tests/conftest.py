@@ -12,6 +12,7 @@ from framework_environment import SLOW_BUILDS, skip_slow_builds
 LEFT_OUT = {  # markers of tests that run with an option only, which is called as they are
     "all_kills": "run all cases of the kill matrix",
     "images": "build the images with buildah (as root) and run what is in them",
+    "all_takeovers": "kill and stop the leading operator fifty times, and give the API server trouble under 200 jobs",
     "full_size": "run tests of the agent that take minutes: all random schedules, 20 GiB, 100,000 files",
 }
 

@@ -74,9 +74,10 @@ async def serve(settings: Settings, path: Path) -> int:
     seconds = settings.lease_seconds
     times = Times(seconds.duration, seconds.renew, seconds.retry)
     fence = Fence(clock, until=-inf if settings.leader_election else inf)
+    myself = identity()
     async with (
-        connected(settings, clock, metrics, fence) as client,
-        connected_for_lease(clock, metrics, times) as lease_client,
+        connected(settings, clock, metrics, fence, myself) as client,
+        connected_for_lease(clock, metrics, times, myself) as lease_client,
         stopping_on_change(path, settings, clock, metrics.settings_read, stop),
     ):
         operator = Operator(client, settings, clock, metrics)
@@ -87,7 +88,7 @@ async def serve(settings: Settings, path: Path) -> int:
         lease = None
         if settings.leader_election:
             namespace = settings.operator_namespace
-            lease = LeaderLease(lease_client, LEASE, namespace, identity(), clock, times, fence, HardStop())
+            lease = LeaderLease(lease_client, LEASE, namespace, myself, clock, times, fence, HardStop())
         metrics.watch_leader(lambda: lease is None or lease.leading)
         try:
             return await run(operator, lease, fence, stop)

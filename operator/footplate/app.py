@@ -35,7 +35,6 @@ from footplate.watched import Lister, Watched
 log = logging.getLogger(__name__)
 
 SECOND_LISTING_SECONDS = 5.0
-USER_AGENT = f"footplate/{__version__}"
 
 
 class Operator:
@@ -182,13 +181,25 @@ def builder_of(settings: Settings) -> Builder | None:
     )
 
 
+def user_agent(identity: str) -> str:
+    return f"footplate/{__version__} ({identity})"
+
+
 @contextlib.asynccontextmanager
 async def connected(
-    settings: Settings, clock: Clock, metrics: OperatorMetrics, fence: Fence
+    settings: Settings, clock: Clock, metrics: OperatorMetrics, fence: Fence, identity: str
 ) -> AsyncIterator[KubeClient]:
-    """A client of the cluster that KUBECONFIG, or the pod that we run in, names; `metrics` counts its calls."""
+    """A client of the cluster that KUBECONFIG, or the pod that we run in, names; `metrics` counts its calls.
+
+    An API server's audit log tells by `identity` which of the operators made a call.
+    """
     client = await KubeClient.connect(
-        qps=settings.qps, burst=settings.burst, clock=clock, user_agent=USER_AGENT, observer=metrics.api, fence=fence
+        qps=settings.qps,
+        burst=settings.burst,
+        clock=clock,
+        user_agent=user_agent(identity),
+        observer=metrics.api,
+        fence=fence,
     )
     try:
         yield client
@@ -197,10 +208,17 @@ async def connected(
 
 
 @contextlib.asynccontextmanager
-async def connected_for_lease(clock: Clock, metrics: OperatorMetrics, times: Times) -> AsyncIterator[KubeClient]:
+async def connected_for_lease(
+    clock: Clock, metrics: OperatorMetrics, times: Times, identity: str
+) -> AsyncIterator[KubeClient]:
     """A client of its own for the lease: its calls wait for no token and no free connection, and are tried once."""
     client = await KubeClient.connect(
-        qps=None, tries=1, answer_seconds=times.renew / 2, clock=clock, user_agent=USER_AGENT, observer=metrics.api
+        qps=None,
+        tries=1,
+        answer_seconds=times.renew / 2,
+        clock=clock,
+        user_agent=user_agent(identity),
+        observer=metrics.api,
     )
     try:
         yield client

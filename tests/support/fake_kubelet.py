@@ -6,6 +6,7 @@ Real HTTP to the API server, no real time: a pod goes on as soon as the test let
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ class Script:
     """What a pod's program does."""
 
     exit_code: int = 0
+    seconds: float = 0.0  # how long it runs
     report: Mapping[str, Any] = field(default_factory=agent_report)
     serves: bool = False  # it runs until its pod is deleted
     reason: str = ""
@@ -42,7 +44,11 @@ def _now() -> str:
 class FakeKubelet:
     """Binds every pod to node `fake` and moves it on; `hold` stops all pods before a stage until `release`."""
 
-    def __init__(self, server: ApiServerInThread, script: Callable[[dict[str, Any]], Script]) -> None:
+    def __init__(
+        self, server: ApiServerInThread, script: Callable[[dict[str, Any]], Script], pause: float = 0.02
+    ) -> None:
+        """`pause` is between two looks at all pods."""
+        self._pause = pause
         self._url = server.url
         self._headers = {"Authorization": f"Bearer {server.token}", "User-Agent": "fake-kubelet"}
         self._tls = ssl.create_default_context(cafile=server.certificate)
@@ -50,6 +56,7 @@ class FakeKubelet:
         self._gates = {stage: asyncio.Event() for stage in STAGES}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.seen: list[str] = []  # the name of every pod that there ever was, once for each uid
+        self.recorders: list[str] = []  # likewise, of pods that write a record
         self.records: list[dict[str, Any]] = []  # what every recorder that has run was told to write
         self.recorder_exit = 0
         self._deleting: dict[str, asyncio.Event] = {}
@@ -69,7 +76,7 @@ class FakeKubelet:
             try:
                 while True:
                     await self._look(session)
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(self._pause)
             finally:
                 for task in self._tasks.values():
                     task.cancel()
@@ -92,6 +99,7 @@ class FakeKubelet:
             if "deletionTimestamp" in pod["metadata"]:
                 deleting.set()
             if uid not in self._tasks and LABEL_RECORDER in (pod["metadata"].get("labels") or {}):
+                self.recorders.append(pod["metadata"]["name"])
                 self._tasks[uid] = asyncio.create_task(self._record(session, pod, deleting))
             elif uid not in self._tasks:
                 self.seen.append(pod["metadata"]["name"])
@@ -111,6 +119,8 @@ class FakeKubelet:
             if not deleting.is_set():
                 await self._report(session, pod, "Running", {"running": {"startedAt": started}}, None)
         await self._until("end", deleting)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(deleting.wait(), script.seconds)
         if script.serves:
             await deleting.wait()
         code = 143 if deleting.is_set() else script.exit_code

@@ -78,10 +78,10 @@ class OperatorThread:
 class Cluster:
     """What a test holds in its hands."""
 
-    def __init__(self, server: ApiServerInThread) -> None:
+    def __init__(self, server: ApiServerInThread, kubelet_pause: float = 0.02) -> None:
         self.server = server
         self.scripts: dict[str, Script] = {}  # by pod name
-        self.kubelet = FakeKubelet(server, self._script)
+        self.kubelet = FakeKubelet(server, self._script, kubelet_pause)
         self.build_report: dict[str, Any] = {}  # what every build pod says at its end
         self.kubelet_task: asyncio.Task[None] | None = None
         self._operator: OperatorThread | None = None

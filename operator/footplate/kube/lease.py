@@ -108,6 +108,7 @@ class LeaderLease:
 
     async def acquire(self) -> None:
         """Wait until we lead."""
+        log.info("Waiting to lead as %s", self._identity)
         # A call that was retried for long may win a lease that is as good as expired.
         while not (await self._attempt(self._take()) and self.leading):
             await self._clock.sleep(min(self._times.retry, self._until_free()))

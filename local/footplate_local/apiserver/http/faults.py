@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
@@ -15,7 +16,7 @@ from aiohttp import web
 
 from footplate_local.apiserver.errors import StatusError
 
-Action = Literal["status", "delay", "drop", "cut", "hang"]
+Action = Literal["status", "delay", "drop", "cut", "hang", "hold"]
 _REASONS = {
     409: "Conflict",
     410: "Expired",
@@ -34,7 +35,8 @@ class Fault:
     Actions: `status` answers with the status `code` (and Retry-After when `retry_after` is set), for example 409, 429,
     500 or 503; `delay` waits `seconds` and then answers as usual; `drop` closes the connection without an answer, after
     carrying the request out when `after` is true; `cut` answers, but closes the connection after `seconds`, in the
-    middle of a watch; `hang` never answers.
+    middle of a watch; `hang` never answers; `hold` waits until `release` is called and then carries the request out,
+    also when the client has gone: as a network would that delivers late.
     """
 
     method: str
@@ -45,6 +47,15 @@ class Fault:
     seconds: float = 0.0
     retry_after: int | None = None
     after: bool = False
+    _released: bool = False
+
+    def release(self) -> None:
+        """Let go what is held; may be called from any thread."""
+        self._released = True
+
+    async def released(self) -> None:
+        while not self._released:
+            await asyncio.sleep(0.01)
 
     def matches(self, request: web.BaseRequest) -> bool:
         return (
@@ -56,12 +67,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One answered request."""
+    """One answered request. `at` is monotonic time, `fault` what a test had done to it."""
 
     method: str
     path: str
     user_agent: str
     status: int
+    fault: str = ""
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)
@@ -92,6 +105,8 @@ async def strike(fault: Fault, request: web.BaseRequest) -> None:
     """Carry out a rule before a request is handled. Raises the StatusError to answer with."""
     if fault.action == "delay":
         await asyncio.sleep(fault.seconds)
+    elif fault.action == "hold":
+        await fault.released()
     elif fault.action == "hang":
         await asyncio.Event().wait()
     elif fault.action == "drop":

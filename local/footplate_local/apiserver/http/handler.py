@@ -64,14 +64,14 @@ class Handler:
             response = answer(error.body(), error.code)
             response.headers.update(error.headers)
         except (ConnectionResetError, BrokenPipeError):
-            self._record(request, 499)
+            self._record(request, 499, fault)
             raise
         except RecursionError:
             response = answer(bad_request("the object is nested too deeply").body(), 400)
         except Exception as error:  # noqa: BLE001 - one bad request must not end the server; it is logged in full
             _LOG.exception("%s %s failed", request.method, request.path_qs)
             response = answer(internal_error(str(error)).body(), 500)
-        self._record(request, response.status)
+        self._record(request, response.status, fault)
         if fault is not None and fault.action == "drop":
             drop(request)
         return response
@@ -88,9 +88,10 @@ class Handler:
                 return await self._answer(request)
         return drop(request)
 
-    def _record(self, request: web.BaseRequest, status: int) -> None:
+    def _record(self, request: web.BaseRequest, status: int, fault: Fault | None) -> None:
         agent = request.headers.get("User-Agent", "")[:_REMEMBERED_CHARACTERS]
-        self.requests.append(Request(request.method, request.path_qs[:_REMEMBERED_CHARACTERS], agent, status))
+        path = request.path_qs[:_REMEMBERED_CHARACTERS]
+        self.requests.append(Request(request.method, path, agent, status, fault.action if fault else ""))
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         parts = request.path.strip("/").split("/")
