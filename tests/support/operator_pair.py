@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from api_server import ApiServerInThread
-from operator_process import OperatorProcess, holder, until
+from operator_process import OPERATOR, OperatorProcess, holder, until
 from request_record import RequestRecord, carried_out, is_write, operator_of
 
 # The defaults are for API servers across a network that may be away for some seconds; the tests' is on this machine.
@@ -28,13 +28,25 @@ class Pair:
 
     async def start(self, lease: Mapping[str, float] = QUICK_LEASE, kept: bool = False) -> None:
         """Both run, and one of them leads. With `kept` one that ends is started again, as a Deployment does it."""
-        self.operators = tuple(
-            OperatorProcess(self._server, self._folder, name, leaseSeconds=dict(lease)) for name in ("first", "second")
-        )
+        self._make(lease)
         await asyncio.gather(*(operator.started() for operator in self.operators))
         if kept:
             self._keepers = [asyncio.create_task(self._keep(operator)) for operator in self.operators]
         await self.whole()
+
+    async def start_in_order(self, lease: Mapping[str, float], program: Sequence[str], **environment: str) -> None:
+        """The first leads; `program` is what it runs, as the arguments of Python, if not the operator itself."""
+        self._make(lease)
+        first, second = self.operators
+        await first.started(program or OPERATOR, **environment)
+        await until(lambda: holder(self._server) == first.identity(), self.scene)
+        await second.started()
+
+    def _make(self, lease: Mapping[str, float]) -> None:
+        first, second = (
+            OperatorProcess(self._server, self._folder, name, leaseSeconds=dict(lease)) for name in ("first", "second")
+        )
+        self.operators = (first, second)
 
     async def whole(self) -> None:
         """One leads, and the other waits and knows all there is."""
