@@ -32,6 +32,7 @@ log = logging.getLogger("footplate")
 
 LEASE = "footplate-operator"
 LAST_WRITES_SECONDS = 5.0
+LAST_EVENTS_SECONDS = 2.0  # what was told before the end may take to be recorded
 
 
 def main() -> int:
@@ -140,6 +141,7 @@ async def lead(operator: Operator, lease: LeaderLease) -> None:
 
 async def retire(operator: Operator, lease: LeaderLease | None, fence: Fence, leading: asyncio.Future[None]) -> None:
     """Give the lease back as soon as nothing that was written under it is under way."""
+    await operator.events.flush(LAST_EVENTS_SECONDS)
     fence.shut()
     ended = await operator.client.writes_ended(LAST_WRITES_SECONDS)
     leading.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import platform
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from typing import Any
@@ -53,6 +54,7 @@ class Operator:
         self.client = client
         self.clock = clock
         self._listed = asyncio.Event()
+        self.events = Recorder(client, metrics.api, clock=clock, instance=platform.node())
         self._agents = AgentPoller(clock, settings.poll_seconds)
         self._jobs = JobReconciler(
             client=client,
@@ -61,7 +63,7 @@ class Operator:
             environments=self.watched.environments,
             keeper=RecordKeeper(client, self.watched.jobs, self.watched.recorders),
             agents=self._agents,
-            recorder=Recorder(client, clock=clock),
+            events=self.events,
             observer=metrics.jobs,
             context=context_of(settings),
             curated_namespace=settings.operator_namespace,
@@ -75,6 +77,7 @@ class Operator:
             clock=clock,
             changed=self.watched.enqueue_environment,
             observer=metrics.jobs,
+            events=self.events,
         )
         self.sweeps = self._make_sweeps(Lister(client, settings.namespaces))
         metrics.work.watch_sweeps(self.sweeps, clock)
@@ -121,7 +124,10 @@ class Operator:
         self.metrics.jobs.watch_jobs(self.watched.jobs.values)  # by now: two operators would count each job twice
         self.metrics.jobs.watch_environments(self.watched.environments.values)
         try:
-            await work(self.queue, self.reconcile, self.settings.workers, observer=self.metrics.work, clock=self.clock)
+            await together(
+                work(self.queue, self.reconcile, self.settings.workers, observer=self.metrics.work, clock=self.clock),
+                self.events.run(),
+            )
         finally:
             await self._agents.close()
 

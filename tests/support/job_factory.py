@@ -10,6 +10,7 @@ from typing import Any
 from footplate.api.training_job import TrainingJob
 from footplate.constants import LABEL_ATTEMPT, LABEL_INDEX, LABEL_JOB, LABEL_MANAGED_BY, LABEL_ROLE, MANAGED_BY
 from footplate.jobs.context import Amounts, Context, Runtime, StoreAddress
+from footplate.jobs.events import events_of
 from footplate.jobs.observe import Observed, PodView, pod_view
 from footplate.jobs.scene import Plan
 
@@ -191,6 +192,11 @@ def pending_pod(index: int = 0, **more: Any) -> PodView:
 def after(job: TrainingJob, plan: Plan) -> TrainingJob:
     """The job once the plan's status has been written."""
     return job.model_copy(update={"status": type(job.status).model_validate(plan.status.to_json())})
+
+
+def told(job: TrainingJob, plan: Plan) -> list[tuple[str, str]]:
+    """Reasons and messages of the events that writing the plan's status brings."""
+    return [(event.reason, event.message) for event in events_of(job.status, plan.status)]
 
 
 def seen(*pods: PodView, **more: Any) -> Observed:

@@ -23,6 +23,7 @@ from footplate.settings import Settings
 
 JOBS = "/apis/footplate.dev/v1alpha1/namespaces/default/trainingjobs"
 PODS = "/api/v1/namespaces/default/pods"
+EVENTS = "/api/v1/namespaces/default/events"
 SECONDS = 20.0
 
 SETTINGS = Settings.model_validate(
@@ -152,6 +153,17 @@ class Cluster:
             return status if status.get("phase") in wanted else None
 
         return await self.until(reached, seconds, f"{name} in {wanted}")
+
+    async def events(self, reason: str, name: str = "digits") -> list[dict[str, Any]]:
+        """The events of a job, oldest first, once one with this reason is there: they are written in the background."""
+
+        async def told() -> list[dict[str, Any]] | None:
+            found = [e for e in (await self.call("GET", EVENTS))["items"] if e["involvedObject"]["name"] == name]
+            found.sort(key=lambda e: int(e["metadata"]["resourceVersion"]))
+            return found if any(e["reason"] == reason for e in found) else None
+
+        events: list[dict[str, Any]] = await self.until(told, what=f"an event {reason} of {name}")
+        return events
 
     async def until(self, ask: Callable[[], Awaitable[Any]], seconds: float = SECONDS, what: str = "") -> Any:
         deadline = asyncio.get_running_loop().time() + seconds

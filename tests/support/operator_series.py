@@ -62,6 +62,7 @@ def _tell(metrics: OperatorMetrics, clock: FakeClock) -> None:
     metrics.api.watch_listed("pods")
     metrics.api.event_came("Pod", "ADDED")
     metrics.api.watch_ages(lambda kind: clock.monotonic())
+    metrics.api.event_ended("Recorded")
     metrics.jobs.written(make_job(status=_running()), TrainingJobStatus.model_validate(_lost()))
     metrics.jobs.built(Build(1, True))
     metrics.jobs.watch_jobs(lambda: [job_view(job_body())])

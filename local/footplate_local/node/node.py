@@ -19,6 +19,7 @@ from aiohttp import web
 
 from footplate.engine.clock import SystemClock
 from footplate.errors import ApiError
+from footplate.events import warning
 from footplate.kube.client import KubeClient
 from footplate.kube.events import Recorder
 from footplate.kube.resources import CONFIG_MAPS, PODS, SECRETS, Resource
@@ -52,7 +53,7 @@ class Node:
         self._home = home
         self._client = client
         self._timing = timing or Timing()
-        self._recorder = Recorder(client, "footplate-node", clock=SystemClock())
+        self._recorder = Recorder(client, clock=SystemClock(), component="footplate-node", instance=machine.name)
         self._shims = Shims()
         self._addresses = Addresses(home.path)
         self._workers: dict[str, PodWorker] = {}
@@ -82,6 +83,7 @@ class Node:
                 group.create_task(self._sweep())
                 group.create_task(self._beat())
                 group.create_task(self._schedule())
+                group.create_task(self._recorder.run())
         finally:
             if self._hosts_write is not None:
                 self._hosts_write.cancel()
@@ -199,7 +201,7 @@ class Node:
             objects=self._objects,
             start=self._shims.start,
             changed=lambda: self._workers[uid].status_changed(),
-            warn=lambda reason, message: self._background(self._recorder.warning(pod, reason, message)),
+            warn=lambda reason, message: self._recorder.tell(pod, warning(reason, message, "Run")),
         )
         runner = PodRunner(record, self._home, self.machine, self._timing, hooks)
         self._workers[uid] = PodWorker(runner, self._client, self._pod_ended)
@@ -317,7 +319,7 @@ class Node:
         written = await self._client.patch(PODS, metadata["name"], metadata["namespace"], patch, subresource="status")
         if metadata["uid"] in self._pending:
             self._pending[metadata["uid"]] = written
-        self._background(self._recorder.warning(pod, "FailedScheduling", message))
+        self._recorder.tell(pod, warning("FailedScheduling", message, "Schedule"))
 
     # The node's own object
 

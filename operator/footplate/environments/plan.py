@@ -73,7 +73,8 @@ def plan(
         )
         return Plan(_new_version(environment, content, done, now), delete=outdated)
     if pod.deleting or pod.disrupted:
-        status = _not_ready(environment, "Building", f"pod {name} was stopped; it starts again", now, building=True)
+        message = f"pod {name} was stopped; it starts again"
+        status = _not_ready(environment, "BuildInterrupted", message, now, building=True)
         return Plan(status, delete=[*outdated, *([] if pod.deleting else [pod])])
     if pod.phase in ("Succeeded", "Failed"):
         return Plan(_not_ready(environment, "BuildFailed", _failure(pod), now), delete=outdated)

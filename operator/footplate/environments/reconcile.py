@@ -12,11 +12,13 @@ from footplate.engine.result import After, Done, Result
 from footplate.engine.store import Store
 from footplate.environments.builders import Builder
 from footplate.environments.changes import BuildObserver, ended_build
+from footplate.environments.events import events_of
 from footplate.environments.observe import BuildPodView, EnvironmentView, build_pod_view, environment_view
 from footplate.environments.plan import Built, Plan, plan
 from footplate.errors import Conflict
 from footplate.kube.apply import ensure
 from footplate.kube.client import KubeClient
+from footplate.kube.events import Recorder
 from footplate.kube.resources import ENVIRONMENTS, PODS
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class EnvironmentReconciler:
         clock: Clock,
         changed: Callable[[EnvironmentView], None],
         observer: BuildObserver,
+        events: Recorder,
     ) -> None:
         """`changed` is called with an Environment whose status was written: jobs may be waiting for it."""
         self._client = client
@@ -45,6 +48,7 @@ class EnvironmentReconciler:
         self._clock = clock
         self._changed = changed
         self._observer = observer
+        self._events = events
 
     async def reconcile(self, key: Key) -> Result:
         view = self._environments.get(key)
@@ -84,6 +88,8 @@ class EnvironmentReconciler:
         build = ended_build(view.environment.status, step.status)
         if build is not None:
             self._observer.built(build)
+        for event in events_of(view.environment.status, step.status):
+            self._events.tell(view.body, event)
         fresh_view = environment_view(written)
         self._environments.put(fresh_view)
         self._changed(fresh_view)

@@ -15,7 +15,7 @@ from footplate.jobs.deciding import accountable, all_stored, decided_at, left_be
 from footplate.jobs.diagnosis import Cause, Diagnosis
 from footplate.jobs.naming import pod_name
 from footplate.jobs.observe import PodView
-from footplate.jobs.scene import SETTLE_SECONDS, Event, Plan, Scene, deletions, fail, soonest, stuck_check
+from footplate.jobs.scene import SETTLE_SECONDS, Plan, Scene, deletions, fail, soonest, stuck_check
 from footplate.jobs.start import children
 from footplate.jobs.starting import never_started
 from footplate.jobs.text import byte_size, listed, plural
@@ -65,12 +65,11 @@ def asked_to_stop(job: TrainingJob) -> Cause | None:
 
 def _go_on(scene: Scene, failure: Diagnosis) -> Plan | None:
     """Write down the loss of a replica that the attempt can do without, and nothing else; None when it cannot."""
-    found = losses.without(scene, failure) if scene.elastic else None
-    if found is None:
+    onward = losses.without(scene, failure) if scene.elastic else None
+    if onward is None:
         return None
-    onward, event = found
     step = _running(onward) if onward.started() is not None else _starting(onward)
-    return replace(step, create=(), delete=(), events=[event], after=0.1)
+    return replace(step, create=(), delete=(), after=0.1)
 
 
 def _complete(scene: Scene) -> Plan:
@@ -179,7 +178,7 @@ def close_failed(scene: Scene, failure: Diagnosis) -> Plan:
     message = f"attempt {scene.attempt} failed ({first_line}); {decision.budget} follows"
     editor.condition(RUNNING, False, failure.cause.value)
     editor.phase(Phase.SCALING, "Restarting", message)
-    return Plan(editor.build(), events=[Event(failure.cause.value, message)], after=0.1)
+    return Plan(editor.build(), after=0.1)
 
 
 def _with_note(failure: Diagnosis, note: str) -> Diagnosis:
@@ -224,7 +223,7 @@ def _running(scene: Scene) -> Plan:
         message += _resumed_sentence(editor.build().attempts, scene.attempt)
         editor.phase(Phase.RUNNING, "AllReplicasRunning", message)
     editor.condition(RUNNING, True, "RunningWithFewer" if fewer else "AllReplicasRunning")
-    silent, told = progress.watch(scene, editor)
+    silent = progress.watch(scene, editor)
     after = soonest(
         deadline.timeout_in(scene.job, scene.now),
         scene.context.poll_seconds,
@@ -233,7 +232,7 @@ def _running(scene: Scene) -> Plan:
         left_behind_in(scene),
     )
     make = children(scene, scene.attempt, losses.to_make(scene))
-    return Plan(editor.build(), create=make, delete=losses.to_delete(scene), events=told, after=after)
+    return Plan(editor.build(), create=make, delete=losses.to_delete(scene), after=after)
 
 
 def _resumed_sentence(attempts: Sequence[Attempt], number: int) -> str:

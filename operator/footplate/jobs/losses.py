@@ -16,7 +16,7 @@ from footplate.jobs import restart
 from footplate.jobs.diagnosis import INFRASTRUCTURE, Cause, Diagnosis, ended_well
 from footplate.jobs.naming import Replica
 from footplate.jobs.observe import PodView
-from footplate.jobs.scene import SETTLE_SECONDS, Deletion, Event, Scene, deletions
+from footplate.jobs.scene import SETTLE_SECONDS, Deletion, Scene, deletions
 from footplate.jobs.text import listed
 from footplate.jobs.waiting import waiting
 
@@ -27,7 +27,7 @@ _OF_THE_ATTEMPT = frozenset({Cause.USER_ERROR, Cause.OUTPUT_UPLOAD_FAILED})
 _BY_OTHERS = frozenset({128 + signal.SIGKILL, 128 + signal.SIGTERM})  # a program does not send these to itself
 
 
-def without(scene: Scene, failure: Diagnosis) -> tuple[Scene, Event] | None:
+def without(scene: Scene, failure: Diagnosis) -> Scene | None:
     """The scene with the failed replica's loss on record; None when the attempt cannot do without it."""
     failure = _lost_contact(scene, failure)
     pod = next((p for p in scene.pods if p.replica == failure.replica), None)
@@ -37,8 +37,7 @@ def without(scene: Scene, failure: Diagnosis) -> tuple[Scene, Event] | None:
     decision = _decide(rest, failure)
     entry = _entry(scene, failure.replica, failure, pod, decision)
     status = rest.editor().lose(scene.attempt, entry).spent(decision.spent).build()
-    onward = replace(rest, job=scene.job.model_copy(update={"status": status}))
-    return onward, Event(entry.reason, entry.message)
+    return replace(rest, job=scene.job.model_copy(update={"status": status}))
 
 
 def _may_go(scene: Scene, failure: Diagnosis, pod: PodView | None) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from footplate.api.conditions import NOT_RESPONDING, get_condition
+from footplate.api.conditions import NOT_RESPONDING
 from footplate.jobs.diagnosis import Cause, Diagnosis
-from footplate.jobs.scene import Event, Scene
+from footplate.jobs.scene import Scene
 from footplate.jobs.status import StatusEditor
 
 
@@ -21,24 +21,21 @@ def silent_in(scene: Scene) -> float | None:
     return limit - (scene.now - last).total_seconds()
 
 
-def watch(scene: Scene, editor: StatusEditor) -> tuple[float | None, tuple[Event, ...]]:
-    """Set the condition NotResponding; seconds until it might become true, and what is to be told.
+def watch(scene: Scene, editor: StatusEditor) -> float | None:
+    """Set the condition NotResponding; seconds until it might become true.
 
     With `retry.notResponding` the cause is noted in the attempt's record, and nothing else: the next pass ends the
     attempt for it (`starting.never_started`), also when the program, being stopped, writes again.
     """
     left = silent_in(scene)
     if left is None:
-        return None, ()
+        return None
     if left > 0:
         editor.condition(NOT_RESPONDING, False, "Progressing")
-        return left, ()
+        return left
     sentence = f"no output and no metric for over {scene.job.spec.progress_timeout_seconds} s"
-    before = get_condition(scene.job.status.conditions, NOT_RESPONDING)
-    told = before is not None and before.status == "True"
     editor.condition(NOT_RESPONDING, True, "NoProgress", sentence)
-    events = () if told else (Event(Cause.NOT_RESPONDING.value, sentence),)
     if not scene.job.spec.retry.not_responding:
-        return None, events
+        return None
     editor.note_cause(scene.attempt, Diagnosis(Cause.NOT_RESPONDING, sentence, scene.first))
-    return 0.1, events
+    return 0.1

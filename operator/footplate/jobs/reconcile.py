@@ -20,10 +20,12 @@ from footplate.engine.store import Store
 from footplate.environments.observe import EnvironmentView
 from footplate.environments.resolve import resolve
 from footplate.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NameTaken, Retry
+from footplate.events import warning
 from footplate.jobs.agents import AgentPoller, pod_to_ask
 from footplate.jobs.changes import JobObserver
 from footplate.jobs.context import Context
 from footplate.jobs.diagnosis import Cause, Diagnosis
+from footplate.jobs.events import events_of
 from footplate.jobs.hindrances import Hindrances
 from footplate.jobs.job_view import JobView, job_view
 from footplate.jobs.observe import AgentStatus, EnvironmentImage, Hindrance, Observed, PodView, pod_view
@@ -51,7 +53,7 @@ class JobReconciler:
         environments: Store[EnvironmentView],
         keeper: RecordKeeper,
         agents: AgentPoller,
-        recorder: Recorder,
+        events: Recorder,
         observer: JobObserver,
         context: Context,
         curated_namespace: str,
@@ -64,7 +66,7 @@ class JobReconciler:
         self._keeper = keeper
         self._agents = agents
         self._hindrances = Hindrances(client, clock, context.poll_seconds)
-        self._recorder = recorder
+        self._events = events
         self._observer = observer
         self._context = context
         self._curated = curated_namespace
@@ -88,9 +90,9 @@ class JobReconciler:
             job = TrainingJob.model_validate(body)
         observed = await self._observe(job)
         step = plan(job, observed, self._context, self._clock.now())
-        if step.recording.release:
-            await self._tell(body, step)
         await self._keeper.carry_out(view, step.recording)
+        if step.recording.event is not None:
+            self._events.tell(body, step.recording.event)
         if step.recording.release:
             return After(SOON)  # the job has changed, or is gone; what else there is to do comes next
         if step.delete_job:
@@ -101,8 +103,7 @@ class JobReconciler:
             return Done()
         trouble = await self._apply(job, step)
         status = step.status if trouble is None else self._troubled(job, trouble)
-        if await self._write_status(view, body, job, status) and trouble is None:
-            await self._tell(body, step)
+        await self._write_status(view, body, job, status)
         if trouble is not None and not isinstance(trouble, Invalid):
             raise trouble
         return Done() if step.after is None else After(step.after)
@@ -118,6 +119,7 @@ class JobReconciler:
             status = {**(body.get("status") or {}), **told}
             await self._client.update(TRAINING_JOBS, {**body, "status": status}, subresource="status")
             self._observer.refused(view)
+            self._events.tell(body, warning("InvalidSpec", message, "Read", last=True))
         elif FINALIZER in (body["metadata"].get("finalizers") or ()):
             await self._keeper.hold(view, False)  # nobody could write its record, and it is not to be kept for that
         return Done()
@@ -228,11 +230,11 @@ class JobReconciler:
 
     async def _write_status(
         self, view: JobView, body: Mapping[str, Any], job: TrainingJob, status: TrainingJobStatus
-    ) -> bool:
-        """True when it was written; nothing is sent when nothing changed."""
+    ) -> None:
+        """Nothing is sent when nothing changed. Events come after the write that they explain."""
         wanted = status.to_json()
         if wanted == job.status.to_json():
-            return False
+            return
         try:
             written = await self._client.update(TRAINING_JOBS, {**body, "status": wanted}, subresource="status")
         except Conflict as error:
@@ -241,9 +243,5 @@ class JobReconciler:
         self._observer.written(job, status)
         if status.phase is not None and status.phase != job.status.phase:
             log.info("%s: %s (%s) %s", view.key, status.phase.value, status.reason, status.message)
-        return True
-
-    async def _tell(self, body: Mapping[str, Any], step: Plan) -> None:
-        """Events come after the status they explain has been written."""
-        for event in step.events:
-            await self._recorder.warning(dict(body), event.reason, event.message)
+        for event in events_of(job.status, status):
+            self._events.tell(body, event)

@@ -22,12 +22,13 @@ from footplate.constants import (
     LABEL_RECORDER,
     MANAGED_BY,
 )
+from footplate.events import warning
 from footplate.jobs import naming
 from footplate.jobs.context import Context, pulling
 from footplate.jobs.launch import store_of
 from footplate.jobs.observe import Observed, RecorderView
 from footplate.jobs.record import as_variable, verdict
-from footplate.jobs.scene import TERMINAL, Deletion, Event, Plan, Recording, soonest
+from footplate.jobs.scene import TERMINAL, Deletion, Plan, Recording, soonest
 from footplate.jobs.security import own_container, pod_context
 from footplate.jobs.template import merge_template
 from footplate_runtime import contract
@@ -45,8 +46,7 @@ def with_recording(step: Plan, job: TrainingJob, observed: Observed, context: Co
     recording = _recording(step, job, observed, context, now)
     if recording == Recording():
         return step
-    events = [*step.events, recording.event] if recording.event else step.events
-    return replace(step, recording=recording, events=events, after=soonest(step.after, recording.after))
+    return replace(step, recording=recording, after=soonest(step.after, recording.after))
 
 
 def _recording(step: Plan, job: TrainingJob, observed: Observed, context: Context, now: datetime) -> Recording:
@@ -67,7 +67,8 @@ def _of_the_end(job: TrainingJob, observed: Observed, context: Context, now: dat
     if left <= 0 or (ours is not None and ours.exit_code in _HOPELESS):
         said = recorder.message if recorder and recorder.message else "it was not written in time"
         sentence = f"run.json does not tell of the job's end: {said}"
-        return Recording(delete=_deletion(recorder), release=True, event=Event("RecordNotWritten", sentence))
+        event = warning("RecordNotWritten", sentence, "Record")
+        return Recording(delete=_deletion(recorder), release=True, event=event)
     if recorder is None:
         return Recording(create=recorder_pod(job, context, left), after=LOOK_AGAIN_SECONDS)
     if ours is None or ours.ended:

@@ -11,6 +11,7 @@ from footplate.api.conditions import COMPLETE, FAILED, RUNNING
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.api.training_job_status import Attempt, LostReplica
+from footplate.events import Event
 from footplate.frameworks import Framework
 from footplate.jobs import deadline
 from footplate.jobs.context import Context
@@ -35,14 +36,6 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """A warning for `kubectl describe`."""
-
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class Recording:
     """What is to be done about the record (recorder.py). `release`: the finalizer can go."""
 
@@ -60,7 +53,6 @@ class Plan:
     status: TrainingJobStatus
     create: Sequence[Mapping[str, Any]] = ()
     delete: Sequence[Deletion] = ()
-    events: Sequence[Event] = ()
     delete_job: bool = False
     recording: Recording = Recording()
     after: float | None = None  # seconds until the next look, when nothing happens before
@@ -217,7 +209,7 @@ def fail(editor: StatusEditor, failure: Diagnosis, attempt: int = 0) -> Plan:
     sentence = failure.message.partition("\n")[0]
     editor.condition(COMPLETE, False, failure.cause.value, sentence)
     editor.condition(FAILED, True, failure.cause.value, sentence)
-    return Plan(editor.build(), events=[Event(failure.cause.value, failure.message)], after=0.1)
+    return Plan(editor.build(), after=0.1)
 
 
 def expected_pods(job: TrainingJob) -> Sequence[str]:

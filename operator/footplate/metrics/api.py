@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 from footplate.engine.clock import Clock
+from footplate.events import OUTCOMES
 from footplate.metrics.reading import Reading
 
 CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -18,7 +19,7 @@ EVENTS = (LISTED, "ADDED", "MODIFIED", "DELETED")
 
 
 class ApiMetrics:
-    """Implements kube.tracing.WatchObserver, hence kube.transport.CallObserver, and handlers.EventObserver."""
+    """Implements kube.tracing.WatchObserver, hence kube.transport.CallObserver, handlers.EventObserver and kube.events.EventObserver."""
 
     def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
         self._registry = registry
@@ -66,6 +67,14 @@ class ApiMetrics:
         for kind in WATCHED:  # so that the first event is an increase, and none at all can be told from no operator
             for event in EVENTS:
                 self._events.labels(kind, event)
+        self._told = Counter(
+            "footplate_events",
+            "Events for kubectl describe, by what became of them: Recorded, Limited, Dropped or Refused.",
+            ["outcome"],
+            registry=registry,
+        )
+        for outcome in OUTCOMES:
+            self._told.labels(outcome)
 
     def api_called(self, verb: str, code: int, seconds: float) -> None:
         self._calls.labels(verb, str(code)).inc()
@@ -85,6 +94,9 @@ class ApiMetrics:
 
     def event_came(self, kind: str, event: str | None) -> None:
         self._events.labels(kind, event or LISTED).inc()
+
+    def event_ended(self, outcome: str) -> None:
+        self._told.labels(outcome).inc()
 
     def watch_ages(self, heard: Callable[[str], float | None]) -> None:
         """Report how old the latest event of each kind is; `heard` tells its monotonic time."""

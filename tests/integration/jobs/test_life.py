@@ -11,13 +11,16 @@ from job_factory import agent_report, ddp
 from operator_harness import Cluster
 
 
-async def test_one_pod_job_makes_at_most_six_writes(operated: Cluster) -> None:
+async def test_one_pod_job_makes_at_most_six_writes_and_three_events(operated: Cluster) -> None:
     await operated.create()
     status = await operated.phase("Completed")
-    writes = operated.writes()
+    writes = [write for write in operated.writes() if not write.endswith("/events")]
+    events = await operated.events("Completed")
     assert status["run"]["files"] == 2
     assert len(writes) <= 6, writes
     assert sum("/pods" in w for w in writes) == 1
+    assert len(events) <= 3
+    assert {event["type"] for event in events} == {"Normal"}
 
 
 async def test_phases_in_their_order(operated: Cluster) -> None:

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from environment_factory import BUILDER, NOW, make, pod
 
 from footplate.api.conditions import get_condition
 from footplate.api.environment import Environment
 from footplate.environments.builders import Builder, LogKeeper, build_pod_name
 from footplate.environments.content_hash import content_hash
-from footplate.environments.observe import BuildPodView, build_pod_view
+from footplate.environments.observe import BuildPodView
 from footplate.environments.plan import Built, Plan, plan
 from footplate.jobs.context import Runtime, StoreAddress
-
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-BUILDER = Builder("footplate/runtime", ["build"])
-
-
-def make(status: dict[str, Any] | None = None, **spec: Any) -> Environment:
-    return Environment.model_validate(
-        {
-            "metadata": {"name": "torch", "namespace": "default", "uid": "e-1", "generation": 4},
-            "spec": spec or {"pip": ["numpy"]},
-            "status": status or {},
-        }
-    )
-
-
-def pod(environment: Environment, phase: str, message: str = "", deleting: bool = False, **status: Any) -> BuildPodView:
-    name = build_pod_name(content_hash(environment.spec))
-    state = {"terminated": {"exitCode": 0, "message": message}} if message else {}
-    return build_pod_view(
-        {
-            "metadata": {
-                "name": name,
-                "namespace": "default",
-                "uid": "p-1",
-                "resourceVersion": "3",
-                **({"deletionTimestamp": "2026-11-21T12:00:00Z"} if deleting else {}),
-            },
-            "status": {"phase": phase, "containerStatuses": [{"name": "build", "state": state}], **status},
-        }
-    )
 
 
 def ready(step: Plan) -> tuple[str, str]:
@@ -160,7 +130,7 @@ def test_a_build_that_was_stopped_from_outside_begins_again() -> None:
     environment = make()
     stopped = pod(environment, "Failed", reason="Terminated", conditions=DISRUPTED)
     step = go(environment, stopped)
-    assert ready(step) == ("False", "Building")
+    assert ready(step) == ("False", "BuildInterrupted")
     assert step.delete == [stopped]
     leaving = pod(environment, "Failed", reason="Terminated", conditions=DISRUPTED, deleting=True)
     assert go(environment, leaving).delete == []
@@ -170,7 +140,7 @@ def test_a_build_that_was_stopped_from_outside_begins_again() -> None:
 def test_a_build_pod_that_is_deleted_is_no_failed_build() -> None:
     environment = make()
     step = go(environment, pod(environment, "Failed", deleting=True))
-    assert ready(step) == ("False", "Building")
+    assert ready(step) == ("False", "BuildInterrupted")
     assert (step.create, step.delete) == ((), [])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from job_factory import CONTEXT, after, agent_report, at, ddp, ended, make_job, make_pod
+from job_factory import CONTEXT, after, agent_report, at, ddp, ended, make_job, make_pod, told
 
 from footplate.api.conditions import get_condition
 from footplate.api.phases import Phase
@@ -58,13 +58,13 @@ def test_when_a_job_is_not_responding(
 
 def test_it_is_told_once_and_over_when_the_program_goes_on() -> None:
     job = started()
+    job = after(job, go(job, 6, active=5))
     step = go(job, 70, active=5)
-    assert [(event.reason, event.message) for event in step.events] == [
-        ("NotResponding", "no output and no metric for over 60 s")
-    ]
+    assert told(job, step) == [("NotResponding", "no output and no metric for over 60 s")]
     job = after(job, step)
-    assert not go(job, 80, active=5).events
+    assert told(job, go(job, 80, active=5)) == []
     step = go(job, 90, active=85)
+    assert told(job, step) == [("Progressing", "the program writes again")]
     assert condition(after(job, step)) == ("False", "Progressing")
     assert step.after is not None
     assert step.after <= CONTEXT.poll_seconds
