@@ -19,7 +19,8 @@ EVENTS = (LISTED, "ADDED", "MODIFIED", "DELETED")
 
 
 class ApiMetrics:
-    """Implements kube.tracing.WatchObserver, hence kube.transport.CallObserver, handlers.EventObserver and kube.events.EventObserver."""
+    """Implements kube.tracing.WatchObserver, hence kube.transport.CallObserver, handlers.EventObserver, and
+    kube.events.EventObserver."""
 
     def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
         self._registry = registry
