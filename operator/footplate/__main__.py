@@ -43,6 +43,11 @@ def main() -> int:
         default=os.environ.get("FOOTPLATE_CONFIG"),
         help="the settings, a YAML file (default: $FOOTPLATE_CONFIG)",
     )
+    parser.add_argument(
+        "--health-host",
+        metavar="ADDRESS",
+        help="where /healthz, /readyz and /metrics are served, before healthHost of the settings: each pod's own",
+    )
     parser.add_argument("--verbose", action="store_true", help="log what is done, not only what happened")
     parser.add_argument("--version", action="version", version=f"footplate {__version__}")
     arguments = parser.parse_args()
@@ -59,10 +64,10 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.writelines(f"footplate: {line}\n" for line in str(error).splitlines())
         return 2
-    return asyncio.run(serve(settings, path))
+    return asyncio.run(serve(settings, path, arguments.health_host or settings.health_host))
 
 
-async def serve(settings: Settings, path: Path) -> int:
+async def serve(settings: Settings, path: Path, health_host: str | None) -> int:
     """Until SIGTERM, until the file at `path` holds other settings, or until leadership is lost.
 
     0 after a clean stop, 1 when leadership was lost.
@@ -82,9 +87,7 @@ async def serve(settings: Settings, path: Path) -> int:
         stopping_on_change(path, settings, clock, metrics.settings_read, stop),
     ):
         operator = Operator(client, settings, clock, metrics)
-        health = HealthServer(
-            settings.health_port, operator.queue, operator.sweeps, metrics, clock, settings.health_host
-        )
+        health = HealthServer(settings.health_port, operator.queue, operator.sweeps, metrics, clock, health_host)
         await health.start()
         lease = None
         if settings.leader_election:

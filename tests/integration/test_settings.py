@@ -49,11 +49,11 @@ def test_mistakes_keep_it_from_starting_and_are_all_told(tmp_path: Path) -> None
 
 
 @asynccontextmanager
-async def operator(server: ApiServerInThread, path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def operator(server: ApiServerInThread, path: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     log = path.parent.with_name("operator.log").open("wb")
     with log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "footplate", "--config", str(path)),
+            *(sys.executable, "-m", "footplate", "--config", str(path), *arguments),
             env={**os.environ, "KUBECONFIG": str(server.kubeconfig)},
             stdout=log,
             stderr=log,
@@ -66,18 +66,20 @@ async def operator(server: ApiServerInThread, path: Path) -> AsyncIterator[async
             await process.wait()
 
 
-async def until_metric(port: int, line: str, process: asyncio.subprocess.Process) -> None:
-    await until(lambda text: line in text.splitlines(), port, process, line)
+async def until_metric(port: int, line: str, process: asyncio.subprocess.Process, host: str = "127.0.0.1") -> None:
+    await until(lambda text: line in text.splitlines(), port, process, line, host)
 
 
-async def until(true: Callable[[str], bool], port: int, process: asyncio.subprocess.Process, what: str) -> None:
+async def until(
+    true: Callable[[str], bool], port: int, process: asyncio.subprocess.Process, what: str, host: str = "127.0.0.1"
+) -> None:
     """Until the operator's metrics are so."""
     deadline = time.monotonic() + SECONDS
     async with aiohttp.ClientSession() as session:
         while time.monotonic() < deadline:
             assert process.returncode is None, "the operator has ended"
             try:
-                async with session.get(f"http://127.0.0.1:{port}/metrics") as response:
+                async with session.get(f"http://{host}:{port}/metrics") as response:
                     if true(await response.text()):
                         return
             except aiohttp.ClientError:
@@ -111,3 +113,16 @@ async def test_a_swapped_config_map_with_mistakes_is_told_and_a_good_one_starts_
     said = (tmp_path / "operator.log").read_text()
     assert said.count("`workers` should be a valid integer, not 'two'") == 1
     assert "The settings were changed (workers); ending" in said
+
+
+async def test_two_operators_of_one_file_serve_their_health_each_at_its_address(
+    api_server: ApiServerInThread, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(api_server.load_crds)
+    port = free_port()
+    path = tmp_path / "etc" / "settings.yaml"
+    path.parent.mkdir()
+    path.write_text(settings(port))
+    async with operator(api_server, path) as one, operator(api_server, path, "--health-host=127.0.0.2") as other:
+        await until_metric(port, "footplate_settings_valid 1.0", one)
+        await until_metric(port, "footplate_settings_valid 1.0", other, "127.0.0.2")
