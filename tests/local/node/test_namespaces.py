@@ -66,7 +66,8 @@ def test_shared_memory_is_a_containers_own_and_goes_with_it(tmp_path: Path) -> N
         argv = [sys.executable, "-u", "-c", SHARE, str(tmp_path / "hosts"), f"{ours.name}-segment"]
         done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
         assert done.stdout.split("\n")[:2] == ["[]", "True"]
-        assert ours.exists() and not ours.with_name(f"{ours.name}-segment").exists()
+        assert ours.exists()
+        assert not ours.with_name(f"{ours.name}-segment").exists()
     finally:
         ours.unlink()
 
