@@ -8,10 +8,10 @@ TEST   := $(VENV)/.installed-test
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-frameworks test-images images bench-agent bench-metrics verify crds chart-docs chart golden clean
+.PHONY: help demo test test-frameworks test-images images bench-agent bench-metrics verify crds chart-docs chart e2e golden clean
 
 help:  ## what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Footplate needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make demo PYTHON=python3.12" >&2; exit 1; }
@@ -35,6 +35,9 @@ images:  ## build both container images with docker, podman or buildah (docs/dev
 
 test-images: $(TEST)  ## build both images with buildah and run what is in them (root; BASE=localhost/python:3.11)
 	$(PYTEST) tests/images --images
+
+e2e: $(TEST)  ## run the end-to-end suite on the cluster of KUBECONFIG, or on one that kind makes (docs/e2e.md)
+	@$(BIN)/python tools/e2e.py
 
 bench-agent: $(TEST)  ## measure the agent's uploads beside rclone, s5cmd, aws and raw sockets (a quarter of an hour)
 	$(BIN)/python benchmarks/agent.py

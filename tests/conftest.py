@@ -9,6 +9,7 @@ import pytest
 from api_server import ApiServerInThread
 from framework_environment import SLOW_BUILDS, skip_slow_builds
 
+collect_ignore = ["e2e"]  # runs against a cluster: tests/local/test_e2e_suite.py runs it here, `make e2e` elsewhere
 LEFT_OUT = {  # markers of tests that run with an option only, which is called as they are
     "all_kills": "run all cases of the kill matrix",
     "images": "build the images with buildah (as root) and run what is in them",
