@@ -187,5 +187,6 @@ def test_a_value_changes_what_it_says(name: str, case: Case) -> None:
 
 
 def test_no_value_is_left_out() -> None:
+    """Those of `monitoring` are in test_monitoring.py."""
     values = [value for value in documented((CHART / "values.yaml").read_text()) if not value.section]
     assert {value.name for value in values if value.path[0] != "monitoring"} == set(CASES)
