@@ -107,7 +107,8 @@ def forbidden(group: str, plural: str, name: str, why: str, causes: Sequence[JSO
     details = object_details(group, plural, name)
     if causes:
         details["causes"] = list(causes)
-    return StatusError(403, "Forbidden", f'{qualified(group, plural)} "{name}" is forbidden: {why}', details=details)
+    what = f'{qualified(group, plural)} "{name}"' if name else qualified(group, plural)
+    return StatusError(403, "Forbidden", f"{what} is forbidden: {why}", details=details)
 
 
 def bad_request(message: str) -> StatusError:

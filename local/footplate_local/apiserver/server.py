@@ -35,6 +35,8 @@ from footplate_local.apiserver.kinds.definitions import DefinitionStrategy
 from footplate_local.apiserver.kinds.registry import Registry
 from footplate_local.apiserver.objects import first_objects
 from footplate_local.apiserver.objects.objects import Objects
+from footplate_local.apiserver.rights.rbac import Authorizer
+from footplate_local.apiserver.rights.users import Tokens
 from footplate_local.apiserver.storage.model import Change
 from footplate_local.apiserver.storage.sqlite import HISTORY, SqliteStorage
 
@@ -110,8 +112,9 @@ class ApiServer:
         self._objects = Objects(self._storage, self._registry, now=self._now, source=self._random)
         Definitions(self._objects)
         first_objects.create(self._objects)
-        self._api = ResourceApi(self._objects, self._random)
-        self._handler = Handler(self._registry, self._api, self.token, self._now)
+        tokens = Tokens(self.token, self._storage, self._now)
+        self._api = ResourceApi(self._objects, self._random, tokens)
+        self._handler = Handler(self._registry, self._api, tokens, Authorizer(self._storage), self._now)
         self._controllers = [
             asyncio.create_task(Collector(self._objects).run(), name="collector"),
             asyncio.create_task(EventExpiry(self._storage, self._now).run(), name="event-expiry"),

@@ -1,13 +1,11 @@
 """Access and authentication reviews: kinds that can only be created and are answered, not stored.
 
-There is one user, the one with the token, and it may do everything; nobody else may do anything.
 Source: kubernetes pkg/apis/authorization/validation, pkg/registry/authorization, pkg/registry/authentication.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,12 +24,13 @@ from footplate_local.apiserver.http.answers import answer
 from footplate_local.apiserver.kinds.registry import ResourceType
 from footplate_local.apiserver.objects import metadata
 from footplate_local.apiserver.patching import ownership
+from footplate_local.apiserver.rights.attributes import Attributes
+from footplate_local.apiserver.rights.rbac import Authorizer
+from footplate_local.apiserver.rights.users import OWNER, Tokens, User
 
 JSON = dict[str, Any]
 _AUTHORIZATION, _AUTHENTICATION = "authorization.k8s.io", "authentication.k8s.io"
 GROUPS = (_AUTHENTICATION, _AUTHORIZATION)
-_USER: JSON = {"username": "footplate", "groups": ["system:masters", "system:authenticated"]}
-_ALL = ["*"]
 
 
 def _kind(group: str, kind: str, *, namespaced: bool = False) -> ResourceType:
@@ -53,11 +52,12 @@ KINDS = (
 class Reviews:
     """Answers what is posted below the two groups."""
 
-    def __init__(self, token: str, now: Callable[[], datetime]) -> None:
-        self._token = token
+    def __init__(self, tokens: Tokens, authorizer: Authorizer, now: Callable[[], datetime]) -> None:
+        self._tokens = tokens
+        self._authorizer = authorizer
         self._now = now
 
-    async def answer(self, request: web.BaseRequest, parts: list[str]) -> web.Response:
+    async def answer(self, request: web.BaseRequest, parts: list[str], user: User) -> web.Response:
         """Answer a request; `parts` is its path from the group on. Raises StatusError 400, 404, 405 and 422."""
         group, *rest = parts
         match rest:
@@ -77,37 +77,40 @@ class Reviews:
         review.setdefault("metadata", {})
         time = metadata.timestamp(self._now())
         ownership.record_update(None, review, ownership.Writer(writing.manager, kind, lambda *_: kind, time))
-        return answer(self._review(kind, namespace, review), 201)
+        return answer(self._review(kind, namespace, review, user), 201)
 
-    def _review(self, kind: ResourceType, namespace: str | None, review: JSON) -> JSON:
+    def _review(self, kind: ResourceType, namespace: str | None, review: JSON, user: User) -> JSON:
         head = {"kind": kind.kind, "apiVersion": kind.api_version}
         meta = review.get("metadata", {})
         spec = review.get("spec", {})
         match kind.kind:
             case "SelfSubjectReview":
                 created = {"creationTimestamp": metadata.timestamp(self._now())}
-                return {**head, "metadata": created, "status": {"userInfo": _USER}}
+                return {**head, "metadata": created, "status": {"userInfo": user.as_json()}}
             case "TokenReview":
                 return {**head, "metadata": meta, "spec": spec, "status": self._token_status(spec)}
             case "SelfSubjectRulesReview":
                 if not spec.get("namespace"):
                     raise bad_request("no namespace on request")
-                return {**head, "metadata": {}, "spec": {}, "status": _rules()}
+                rules = list(self._authorizer.rules(user, spec["namespace"]))
+                return {**head, "metadata": {}, "spec": {}, "status": _rules(rules)}
         errors = _access_errors(kind.kind, meta, spec)
         if errors:
             raise Subject(kind.group, "", "").invalid(errors)  # kube-apiserver, too, leaves out the kind here
         if namespace is not None and namespace != meta.get("namespace"):
             raise bad_request(f"spec.resourceAttributes.namespace must match namespace: {namespace}")
-        allowed = kind.kind == "SelfSubjectAccessReview" or _is_ours(spec)
+        asking = user if kind.kind == "SelfSubjectAccessReview" else _subject(spec)
+        allowed = self._authorizer.allows(asking, Attributes.of_review(spec))
         return {**head, "metadata": meta, "spec": spec, "status": {"allowed": allowed}}
 
     def _token_status(self, spec: JSON) -> JSON:
         token = spec.get("token", "")
         if not token:
             raise bad_request("token is required for TokenReview in authentication")
-        if hmac.compare_digest(token.encode(), self._token.encode()):
-            return {"authenticated": True, "user": _USER, **_audiences(spec)}
-        return {"user": {}, "error": "invalid bearer token"}
+        user = self._tokens.user_of(token)
+        if user is None:
+            return {"user": {}, "error": "invalid bearer token"}
+        return {"authenticated": True, "user": user.as_json(), **_audiences(spec)}
 
 
 def _decoded(kind: ResourceType, body: JSON) -> JSON:
@@ -148,15 +151,16 @@ def _access_errors(kind: str, meta: JSON, spec: JSON) -> list[FieldError]:
     return found
 
 
-def _is_ours(spec: JSON) -> bool:
-    """Whether a review speaks of somebody who may do everything."""
-    return spec.get("user") == _USER["username"] or "system:masters" in spec.get("groups", ())
+def _subject(spec: JSON) -> User:
+    """Whom a review speaks of. The owner's groups are known; of others only those that are told."""
+    name = spec.get("user", "")
+    return OWNER if name == OWNER.name else User(name, tuple(spec.get("groups") or ()))
 
 
-def _rules() -> JSON:
+def _rules(rules: Sequence[JSON]) -> JSON:
     return {
-        "resourceRules": [{"verbs": _ALL, "apiGroups": _ALL, "resources": _ALL}],
-        "nonResourceRules": [{"verbs": _ALL, "nonResourceURLs": _ALL}],
+        "resourceRules": [rule for rule in rules if "resources" in rule],
+        "nonResourceRules": [rule for rule in rules if "nonResourceURLs" in rule],
         "incomplete": False,
     }
 

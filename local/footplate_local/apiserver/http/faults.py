@@ -75,6 +75,8 @@ class Request:
     status: int
     fault: str = ""
     at: float = field(default_factory=time.monotonic)
+    user: str = ""
+    """Empty: nobody's, the token was none."""
 
 
 @dataclass(slots=True)

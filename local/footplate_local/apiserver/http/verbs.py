@@ -14,7 +14,7 @@ from aiohttp import web
 
 from footplate_local.apiserver import errors
 from footplate_local.apiserver.copying import copied
-from footplate_local.apiserver.http import logs, negotiation, options, requests, views
+from footplate_local.apiserver.http import logs, negotiation, options, requests, tokens, views
 from footplate_local.apiserver.http.answers import answer, success
 from footplate_local.apiserver.http.reading import Reading
 from footplate_local.apiserver.http.requests import Target
@@ -26,6 +26,7 @@ from footplate_local.apiserver.objects.objects import Objects, Writing
 from footplate_local.apiserver.patching import patches
 from footplate_local.apiserver.patching.patches import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from footplate_local.apiserver.patching.server_side_apply import apply_scale, server_side_apply
+from footplate_local.apiserver.rights.users import Tokens
 
 JSON = dict[str, Any]
 
@@ -48,8 +49,9 @@ _ON_SUBRESOURCES = {
 class ResourceApi:
     """Handles requests below /api/v1/… and /apis/GROUP/VERSION/…"""
 
-    def __init__(self, objects: Objects, source: random.Random) -> None:
+    def __init__(self, objects: Objects, source: random.Random, tokens: Tokens) -> None:
         self._objects = objects
+        self._tokens = tokens
         self._reading = Reading(objects, source)
 
     def close_watches(self) -> None:
@@ -63,6 +65,8 @@ class ResourceApi:
             return await logs.serve(request, self._objects, target)
         if target.subresource in logs.STREAMS:
             raise logs.no_stream(self._objects, target)
+        if target.subresource == "token":
+            return await tokens.issue(request, target, self._objects, self._tokens)
         if target.subresource == "binding":
             return await self._bind(request, target)
         if target.subresource == "eviction":

@@ -1,4 +1,4 @@
-"""Roles and their bindings. They are stored and checked; the one user of the embedded cluster may do everything.
+"""Roles and their bindings; what they allow is in `rights`.
 
 Sources: kubernetes pkg/apis/rbac/v1/defaults.go, pkg/apis/rbac/validation/validation.go.
 """

@@ -115,7 +115,7 @@ def _core() -> Iterable[ResourceType]:
         core.workload("ReplicationController", "replicationcontrollers", "rc"),
         core.plain("ResourceQuota", "resourcequotas", "quota", subresources=_STATUS, check=quotas.check_quota),
         core.kind("Secret", "secrets", strategy=SecretStrategy()),
-        core.kind("ServiceAccount", "serviceaccounts", "sa"),
+        core.kind("ServiceAccount", "serviceaccounts", "sa", subresources=("token",)),
         core.kind("Service", "services", "svc", categories=_ALL, subresources=_STATUS, strategy=ServiceStrategy()),
     ]  # fmt: skip
 
