@@ -1,4 +1,7 @@
-"""The real operator, kopf included, against the embedded API server and a kubelet that runs nothing."""
+"""The real operator, kopf included, against the embedded API server and a kubelet that runs nothing.
+
+The operator has the rights that the chart gives it and no others: a call beyond them is refused, and fails the test.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import rights
 from api_server import ApiServerInThread
 from fake_kubelet import FakeKubelet, Script
 from prometheus_client import CollectorRegistry
@@ -42,9 +47,9 @@ Wrap = Callable[[KubeClient], KubeClient]
 class OperatorThread:
     """An operator on an event loop of its own: kopf, when it ends, cancels every other task of its loop."""
 
-    def __init__(self, server: ApiServerInThread, wrap: Wrap) -> None:
+    def __init__(self, kubeconfig: Path, wrap: Wrap) -> None:
         self.metrics = CollectorRegistry()
-        self._kubeconfig = str(server.kubeconfig)
+        self._kubeconfig = str(kubeconfig)
         self._wrap = wrap
         self._loop = asyncio.new_event_loop()
         self._task = self._loop.create_task(self._run())
@@ -79,8 +84,12 @@ class OperatorThread:
 class Cluster:
     """What a test holds in its hands."""
 
-    def __init__(self, server: ApiServerInThread, kubelet_pause: float = 0.02) -> None:
+    def __init__(
+        self, server: ApiServerInThread, kubelet_pause: float = 0.02, values: dict[str, Any] | None = None
+    ) -> None:
+        """`values` are the chart's: they say which rights the operator has."""
         self.server = server
+        self.kubeconfig = rights.granted(server, values)  # the operator's
         self.scripts: dict[str, Script] = {}  # by pod name
         self.kubelet = FakeKubelet(server, self._script, kubelet_pause)
         self.build_report: dict[str, Any] = {}  # what every build pod says at its end
@@ -94,7 +103,7 @@ class Cluster:
         return self.scripts.get(name, Script())
 
     async def start_operator(self, wrap: Wrap = lambda client: client) -> None:
-        self._operator = OperatorThread(self.server, wrap)
+        self._operator = OperatorThread(self.kubeconfig, wrap)
 
     async def kill_operator(self) -> None:
         """Nothing is written or finished on the way out, as with SIGKILL."""
@@ -106,6 +115,10 @@ class Cluster:
         """The value of a series of the operator that runs; 0 when it has none."""
         assert self._operator is not None
         return self._operator.metrics.get_sample_value(name, labels) or 0.0
+
+    def within_its_rights(self) -> None:
+        """Raises AssertionError with each call that the chart's rights do not allow."""
+        assert rights.beyond(self.server.requests, rights.rights()) == []
 
     async def call(self, method: str, path: str, body: Any = None, content_type: str | None = None) -> Any:
         status, answer = await asyncio.to_thread(self.server.request, method, path, body, content_type)

@@ -1,4 +1,4 @@
-{{/* What the operator's client calls where jobs are: tests/chart compares it with the calls of the whole test suite. */}}
+{{/* What the operator's client calls where jobs are: every test of the operator runs with these rights, and tests/integration/test_rights.py uses each of them. */}}
 {{- define "footplate.rights" -}}
 - apiGroups: [footplate.dev]
   resources: [trainingjobs]

@@ -14,12 +14,13 @@ from operator_harness import Cluster
 async def cluster(api_server: ApiServerInThread) -> AsyncIterator[Cluster]:
     """API server and kubelet run; the operator is started by the test or by the fixture `operated`."""
     await asyncio.to_thread(api_server.load_crds)
-    found = Cluster(api_server)
+    found = await asyncio.to_thread(Cluster, api_server)
     kubelet = found.kubelet_task = asyncio.create_task(found.kubelet.run())
     yield found
     await found.kill_operator()
     kubelet.cancel()
     await asyncio.gather(kubelet, return_exceptions=True)
+    found.within_its_rights()
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ class Handler:
         except StatusError as error:
             response = answer(error.body(), error.code)
             response.headers.update(error.headers)
-        except (ConnectionResetError, BrokenPipeError):
+        except (ConnectionResetError, BrokenPipeError, asyncio.CancelledError):  # the client is gone
             self._record(request, user, 499, fault)
             raise
         except RecursionError:

@@ -49,7 +49,7 @@ class Authorizer:
             raise refusal(user, asked)
 
     def allows(self, user: User, asked: Attributes) -> bool:
-        return any(_rule_allows(rule, asked) for rule in self.rules(user, asked.namespace))
+        return any(rule_allows(rule, asked) for rule in self.rules(user, asked.namespace))
 
     def rules(self, user: User, namespace: str) -> Iterator[JSON]:
         """What a user may do in a namespace (empty: in all, and with what is in none)."""
@@ -94,7 +94,8 @@ def _is(subject: JSON, user: User, namespace: str) -> bool:
     return service_account(subject.get("namespace") or namespace, subject["name"]).name == user.name
 
 
-def _rule_allows(rule: JSON, asked: Attributes) -> bool:
+def rule_allows(rule: JSON, asked: Attributes) -> bool:
+    """Whether one rule of a role allows it, in the namespace of the binding."""
     if not _has(rule.get("verbs"), asked.verb):
         return False
     if asked.path:
