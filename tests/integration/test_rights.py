@@ -25,6 +25,7 @@ from operator_harness import Cluster
 
 from footplate_local.apiserver.http.faults import Request
 
+START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 CLUSTER_WIDE: dict[str, Any] = {"builder": {"image": "builder"}}
 IN_NAMESPACES: dict[str, Any] = {"watchNamespaces": ["default"], **CLUSTER_WIDE}
@@ -50,6 +51,7 @@ async def running(server: ApiServerInThread, values: dict[str, Any]) -> AsyncIte
     with log.open("wb") as output:
         process = subprocess.Popen([sys.executable, "-m", "footplate"], env=environment, stdout=output, stderr=output)
     try:
+        await cluster.until(lambda: _asked(cluster, "list", "trainingjobs"), START_SECONDS, "the operator looks on")
         yield cluster
         process.terminate()
         assert await asyncio.to_thread(process.wait, STOP_SECONDS) == 0, log.read_text()

@@ -1,4 +1,4 @@
-{{/* What the operator's client calls where jobs are: every test of the operator runs with these rights, and tests/integration/test_rights.py uses each of them. */}}
+{{/* What the operator calls where jobs are. Its tests run with these rights, and tests/integration/test_rights.py uses each. */}}
 {{- define "footplate.rights" -}}
 - apiGroups: [footplate.dev]
   resources: [trainingjobs]

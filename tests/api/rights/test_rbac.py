@@ -24,6 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServerInThre
     server.start()
     created(server, "/api/v1/namespaces", {"metadata": {"name": "team"}})
     created(server, "/api/v1/namespaces/team/serviceaccounts", {"metadata": {"name": "robot"}})
+    created(server, "/api/v1/namespaces/team/configmaps", {"metadata": {"name": "mine"}})
     role(server, OF_ALL, "read", {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]})
     bind(server, "clusterrolebindings", "read", "ClusterRole", "read", SUBJECT)
     rules = [
@@ -65,7 +66,7 @@ def ask(server: ApiServerInThread, method: str, path: str, body: Any = None) -> 
         ("GET", "/api/v1/namespaces/default/pods", None, 200),
         ("GET", "/api/v1/namespaces/default/pods/none", None, 404),
         ("GET", "/api/v1/pods?watch=true&timeoutSeconds=1", None, 200),
-        ("POST", "/api/v1/namespaces/team/configmaps", {"metadata": {"name": "mine"}}, 201),
+        ("POST", "/api/v1/namespaces/team/configmaps", {"metadata": {"name": "another"}}, 201),
         ("DELETE", "/api/v1/namespaces/team/configmaps/mine", None, 200),
         ("PUT", "/apis/footplate.dev/v1alpha1/namespaces/team/trainingjobs/x/status", {}, 404),
         ("GET", "/apis", None, 200),
