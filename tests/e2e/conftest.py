@@ -88,7 +88,7 @@ def cluster(plan: Plan, embedded: EmbeddedCluster | None, keep: bool, say: Say) 
         say(f"kept: the namespaces {', '.join(namespaces)} and the CRDs of Footplate")
         return
     say("deleting the namespaces and the CRDs")
-    found.tried("delete", "crd", CRD, *CRDS, "--ignore-not-found")
+    found.kubectl("delete", "crd", CRD, *CRDS, "--ignore-not-found")
     found.kubectl("delete", "namespace", *namespaces, "--ignore-not-found")
 
 
@@ -107,7 +107,7 @@ def store(cluster: Cluster, plan: Plan, embedded: EmbeddedCluster | None, say: S
         found = start_seaweedfs(cluster, plan, seaweedfs_ports() if embedded else {}, by_address=embedded is not None)
     if found.keys:
         cluster.apply(keys_secret(found))
-    say(f"store {found.uri} at {found.endpoint or 'its cloud'}")
+    say(f"store {found.uri}" + (f" at {found.endpoint}" if found.endpoint else ""))
     return found
 
 
@@ -123,7 +123,7 @@ def reader(cluster: Cluster, plan: Plan, store: Store) -> StoreReader:
 def release(
     cluster: Cluster, plan: Plan, store: Store, embedded: EmbeddedCluster | None, keep: bool, say: Say
 ) -> Iterator[Release]:
-    """The chart, installed; all jobs are deleted before it goes, as only an operator lets them go."""
+    """The chart, installed. It is uninstalled also when the installation fails, which leaves roles of the cluster."""
     kubeconfig = embedded.home.kubeconfig if embedded else plan.kubeconfig
     assert kubeconfig is not None
     if embedded:
@@ -131,11 +131,14 @@ def release(
     helm = helm_for(kubeconfig, plan.release)
     found = Release(cluster, plan, helm, values_of(plan, store.values, embedded.values if embedded else {}))
     say(f"installing the chart with {found.helm}")
-    found.install()
-    yield found
-    if found.installed and not keep:
-        cluster.tried("delete", "trainingjobs", "--all", "--timeout=120s")
-        found.uninstall()
+    try:
+        found.install()
+        yield found
+    finally:
+        if found.begun and not keep:
+            say("deleting the jobs and uninstalling the chart")
+            cluster.delete_jobs()
+            found.uninstall()
 
 
 @pytest.fixture

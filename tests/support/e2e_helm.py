@@ -15,7 +15,10 @@ WAIT_SECONDS = 300
 
 
 class Helm(Protocol):
-    """One release. All methods raise when Helm fails, and return when what they changed is ready or gone."""
+    """One release. All methods raise when Helm fails, and return when what they changed is ready or gone.
+
+    There may be nothing to uninstall.
+    """
 
     @property
     def title(self) -> str: ...
@@ -53,7 +56,7 @@ class Program:
         self._helm(verb, NAME, str(chart), "--values", "-", *waiting, given=yaml.safe_dump(values))
 
     def uninstall(self) -> None:
-        self._helm("uninstall", NAME, "--wait", "--timeout", f"{WAIT_SECONDS}s")
+        self._helm("uninstall", NAME, "--ignore-not-found", "--wait", "--timeout", f"{WAIT_SECONDS}s")
 
 
 class Library:
@@ -70,4 +73,4 @@ class Library:
         self._config.upgrade(chart, NAME, values, wait="watcher", timeout=WAIT_SECONDS)
 
     def uninstall(self) -> None:
-        self._config.uninstall(NAME, wait="watcher", timeout=WAIT_SECONDS)
+        self._config.uninstall(NAME, ignore_not_found=True, wait="watcher", timeout=WAIT_SECONDS)

@@ -21,7 +21,8 @@ class Release:
         self._plan = plan
         self._helm = helm
         self.values = values
-        self.installed = False
+        self.begun = False
+        """Something of it may be in the cluster."""
 
     @property
     def helm(self) -> str:
@@ -29,8 +30,8 @@ class Release:
 
     def install(self, **more: Any) -> None:
         self.values = _merged(self.values, more)
+        self.begun = True
         self._helm.install(CHART, self.values)
-        self.installed = True
         self.rolled_out()
 
     def upgrade(self, **more: Any) -> None:
@@ -40,7 +41,7 @@ class Release:
 
     def uninstall(self) -> None:
         self._helm.uninstall()
-        self.installed = False
+        self.begun = False
 
     def rolled_out(self) -> str:
         return self._cluster.kubectl(
