@@ -14,7 +14,7 @@ from footplate.environments.changes import Build, state
 from footplate.environments.observe import EnvironmentView
 from footplate.frameworks import framework_of
 from footplate.frameworks.registry import REGISTRY, SINGLE
-from footplate.jobs.changes import ended_attempts, finished, outputs_missing, retries, spans
+from footplate.jobs.changes import TIMED, ended_attempts, finished, outputs_missing, retries, spans
 from footplate.jobs.diagnosis import Cause
 from footplate.jobs.job_view import JobView
 from footplate.metrics.reading import Reading
@@ -123,9 +123,15 @@ class JobMetrics:
             )
             for labels, count in sorted(tally(jobs()).items()):
                 family.add_metric(labels, count)
+                self._begin_phases(framework=labels[-1])
             return [family]
 
         Reading(self._registry, read)
+
+    def _begin_phases(self, framework: str) -> None:
+        """As _begin_at_zero, for what would be hundreds of series of frameworks that nobody uses."""
+        for phase in TIMED:
+            self._spans.labels(phase.value, framework)
 
     def watch_environments(self, environments: Callable[[], Iterable[EnvironmentView]]) -> None:
         """Report how many Environments there are, whenever the metrics are read."""

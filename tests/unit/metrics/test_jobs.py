@@ -98,6 +98,10 @@ def test_jobs_are_counted_when_the_metrics_are_read(metrics: JobMetrics, registr
     }.items():
         labels = {"phase": phase, "reason": reason, "framework": framework}
         assert registry.get_sample_value("footplate_jobs", labels) == count
+    labels = {"phase": "Running", "framework": "mpi"}
+    assert registry.get_sample_value("footplate_job_phase_seconds_count", labels) == 0, (
+        "the first to end is an increase"
+    )
     jobs.clear()
     assert list(next(m for m in registry.collect() if m.name == "footplate_jobs").samples) == []
 
