@@ -14,6 +14,7 @@ import kopf
 from footplate.constants import GROUP, LABEL_MANAGED_BY, MANAGED_BY, MANAGED_SELECTOR, VERSION
 from footplate.engine.clock import Clock
 from footplate.kube.client import KubeClient
+from footplate.kube.config import Credentials
 from footplate.kube.tracing import WatchObserver, traced
 from footplate.watched import Watched
 
@@ -28,13 +29,31 @@ class EventObserver(WatchObserver, Protocol):
         ...
 
 
-def registry(watched: Watched, client: KubeClient, observer: EventObserver, clock: Clock) -> kopf.OperatorRegistry:
-    """kopf's handlers for one operator; kopf's watches use the credentials of our client."""
-    found = kopf.OperatorRegistry()
+class Known(Protocol):
+    """What of KubeClient is used."""
 
-    @kopf.on.login(registry=found)
-    async def login(**_: Any) -> kopf.AiohttpSession:
-        known = await client.credentials()
+    async def credentials(self) -> Credentials: ...
+
+
+class Sessions:
+    """kopf's connections, with the credentials of our client. Their calls are observed, which kopf's own are not."""
+
+    def __init__(self, client: Known, observer: WatchObserver, clock: Clock) -> None:
+        self._client = client
+        self._observer = observer
+        self._clock = clock
+        self._given: Credentials | None = None
+
+    async def open(self) -> kopf.AiohttpSession | None:
+        """None, which ends kopf, when there are no other credentials than those with which it was refused.
+
+        kopf comes for a session at its start and after a 401. Sessions always differ, so it could not tell by itself
+        that it is given the same again, and would ask without a pause for as long as the API server refuses.
+        """
+        known = await self._client.credentials()
+        if known == self._given:
+            return None
+        self._given = known
         info = kopf.ConnectionInfo(
             server=known.server,
             ca_path=known.ca_path,
@@ -47,9 +66,20 @@ def registry(watched: Watched, client: KubeClient, observer: EventObserver, cloc
             connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
             headers=info.as_http_headers(),
             proxy=known.proxy,
-            trace_configs=[traced(observer, clock)],
+            trace_configs=[traced(self._observer, self._clock)],
         )
         return kopf.AiohttpSession(server=known.server, default_namespace=known.namespace, aiohttp_session=session)
+
+
+def registry(watched: Watched, client: KubeClient, observer: EventObserver, clock: Clock) -> kopf.OperatorRegistry:
+    """kopf's handlers for one operator; kopf's watches use the credentials of our client."""
+    found = kopf.OperatorRegistry()
+
+    sessions = Sessions(client, observer, clock)
+
+    @kopf.on.login(registry=found)
+    async def login(**_: Any) -> kopf.AiohttpSession | None:
+        return await sessions.open()
 
     @kopf.on.event(GROUP, VERSION, "trainingjobs", registry=found)
     async def on_job(event: kopf.RawEvent, **_: Any) -> None:
