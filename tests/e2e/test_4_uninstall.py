@@ -37,8 +37,8 @@ def test_uninstall_keeps_jobs(cluster: Cluster, plan: Plan, release: Release, re
 def test_install_again_then_without_keeping(
     cluster: Cluster, plan: Plan, release: Release, reader: StoreReader
 ) -> None:
-    """Install it again, run a job, uninstall with crds.keep=false: the jobs go with the CRDs, their records stay."""
-    release.install(crds={"keep": False}, replicas=1)
+    """Install it for one namespace, uninstall with crds.keep=false: the jobs go with the CRDs, their records stay."""
+    release.install(crds={"keep": False}, replicas=1, watchNamespaces=[cluster.namespace])
     uri = finished(cluster, plan)
     again = finished(cluster, plan, "again")
     release.uninstall()

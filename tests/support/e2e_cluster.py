@@ -18,7 +18,7 @@ T = TypeVar("T")
 JSON = dict[str, Any]
 SECONDS = 300.0
 """For what a person would wait for: an image that is pulled, a pod that starts."""
-_POLL_SECONDS = 0.3
+_POLL_SECONDS = 0.5
 ENDED = ("Completed", "Failed", "Canceled")
 
 
@@ -50,6 +50,11 @@ class Cluster:
     def apply(self, *manifests: Mapping[str, Any], namespace: str | None = None) -> None:
         text = "\n---\n".join(yaml.safe_dump(dict(item)) for item in manifests)
         self.kubectl("apply", "--filename", "-", given=text, namespace=namespace)
+
+    def refused(self, manifest: Mapping[str, Any]) -> str | None:
+        """Why the API server would not take it; None when it would."""
+        done = self.tried("apply", "--dry-run=server", "--filename", "-", given=yaml.safe_dump(dict(manifest)))
+        return done.stderr if done.returncode else None
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> JSON | None:
         """The object, or None."""

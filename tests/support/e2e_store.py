@@ -41,6 +41,11 @@ sizes = {{entry.key: entry.size for entry in store.list()}}
 texts = {{key: store.get(key).decode("utf-8", "replace") for key, size in sizes.items() if size < {_LONGEST_TEXT}}}
 print(json.dumps({{"sizes": sizes, "texts": texts}}))
 """
+_PAGE = """\
+import os, urllib.request
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+print(direct.open(os.environ["E2E_PAGE"], timeout=30).read().decode())
+"""
 # The server answers before its bucket can be written to.
 _PROBE = """\
 import json, os, sys, time
@@ -95,7 +100,7 @@ class Files:
 
 
 class StoreReader:
-    """Reads the store from a pod of the runtime image, so that nothing outside the cluster needs to reach it."""
+    """Reads from a pod of the runtime image, so that nothing outside the cluster needs to reach the store."""
 
     def __init__(self, cluster: Cluster, plan: Plan, store: Store) -> None:
         self._cluster = cluster
@@ -109,14 +114,21 @@ class StoreReader:
     def wait_until_writable(self) -> None:
         self._run("probe", _PROBE, self._store.uri)
 
+    def page(self, url: str) -> str:
+        """What a server in the cluster answers."""
+        return self._pod("page", _PAGE, {"E2E_PAGE": url}).strip()
+
     def _run(self, what: str, script: str, uri: str) -> str:
-        name = f"e2e-{what}-{next(_numbers)}"
         order = {"uri": uri, "endpoint": self._store.endpoint, "region": self._store.region}
+        return self._pod(what, script, {"E2E_STORE": json.dumps(order)})
+
+    def _pod(self, what: str, script: str, variables: Mapping[str, str]) -> str:
+        name = f"e2e-{what}-{next(_numbers)}"
         container = {
             "name": what,
             "image": self._plan.runtime_image,
             "command": ["python3", "-c", script],
-            "env": [{"name": "E2E_STORE", "value": json.dumps(order)}],
+            "env": [{"name": key, "value": value} for key, value in variables.items()],
             "envFrom": [{"secretRef": {"name": SECRET, "optional": True}}],
             "securityContext": CONTAINER_SECURITY,
         }
