@@ -11,11 +11,11 @@ import subprocess
 import sys
 import tarfile
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_package import write_tiny
 
 from footplate_local.builder import BuildError, find_python
 from footplate_local.node.images import resolve
@@ -27,15 +27,7 @@ HASH = "0123456789ab" + "c" * 52
 def wheels(tmp_path: Path) -> Path:
     """A folder with the package ``tiny`` 1.2, and ``made`` 1.0 as its source."""
     folder = tmp_path / "wheels"
-    folder.mkdir()
-    with zipfile.ZipFile(folder / "tiny-1.2-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("tiny.py", "WORD = 'tiny'\n")
-        wheel.writestr("tiny-1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.2\n")
-        wheel.writestr("tiny-1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        program = zipfile.ZipInfo("tiny-1.2.data/scripts/tinycc")
-        program.external_attr = 0o100755 << 16
-        wheel.writestr(program, "#!python\nprint('compiled')\n")
-        wheel.writestr("tiny-1.2.dist-info/RECORD", "tiny.py,,\n")
+    write_tiny(folder)
     with tarfile.open(folder / "made-1.0.tar.gz", "w:gz") as source:
         for name, text in MADE.items():
             entry = tarfile.TarInfo(f"made-1.0/{name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import http.client
 import json
 import ssl
@@ -12,14 +13,14 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from footplate_local.apiserver.http.faults import Faults, Request
 from footplate_local.apiserver.server import ApiServer
+from footplate_local.crds import crds
 
 T = TypeVar("T")
-CRDS = Path(__file__).parents[2] / "crds"
 START_SECONDS = 20.0
+
+_crds = functools.cache(crds)  # parsing them takes longer than the server takes to start
 
 
 class ApiServerInThread:
@@ -128,12 +129,9 @@ class ApiServerInThread:
 
     def load_crds(self) -> None:
         """Create every CustomResourceDefinition of crds/."""
-        for file in sorted(CRDS.glob("*.yaml")):
-            for document in yaml.safe_load_all(file.read_text()):
-                status, answer = self.request(
-                    "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", document
-                )
-                assert status == 201, f"{file.name}: {answer}"
+        for document in _crds():
+            status, answer = self.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", document)
+            assert status == 201, f"{document['metadata']['name']}: {answer}"
 
     def on_its_loop(self, call: Callable[[], T]) -> T:
         """Call a function where the server runs; what belongs to it must not be touched elsewhere."""

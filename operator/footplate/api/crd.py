@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +220,8 @@ def _part(model: type[Resource], field: str) -> type[Schema]:
     return annotation
 
 
-def documents() -> dict[str, str]:
+@cache
+def documents() -> Mapping[str, str]:
     """The text of each file below crds/, by its name; the same for the same models."""
     return {definition.file_name: _yaml(crd(definition)) for definition in DEFINITIONS}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from local_cluster import CORE, ENVIRONMENTS, JOBS, LocalCluster
+from tiny_package import write_tiny
 
 TOKEN, KEY = "wandb-0123456789abcdef", "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n-----END KEY-----\n"
 LEAKS = """
@@ -92,12 +92,7 @@ def test_a_job_that_runs_out_of_memory_keeps_its_last_words(local_cluster: Local
 def wheels(tmp_path: Path) -> Path:
     """A folder with the package ``tiny`` 1.2."""
     folder = tmp_path / "wheels"
-    folder.mkdir()
-    with zipfile.ZipFile(folder / "tiny-1.2-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("tiny.py", "WORD = 'tiny'\n")
-        wheel.writestr("tiny-1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.2\n")
-        wheel.writestr("tiny-1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr("tiny-1.2.dist-info/RECORD", "tiny.py,,\n")
+    write_tiny(folder)
     return folder
 
 
