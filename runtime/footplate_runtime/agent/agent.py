@@ -17,8 +17,9 @@ from footplate_runtime.agent.calls import Calls
 from footplate_runtime.agent.counted_store import CountedStore
 from footplate_runtime.agent.fence import Fence, Superseded
 from footplate_runtime.agent.fenced_store import FencedStore
+from footplate_runtime.agent.flush import Flush
 from footplate_runtime.agent.journal import Journal, Uploaded
-from footplate_runtime.agent.manifest import OutputFile, digest, manifest_json, not_stored
+from footplate_runtime.agent.manifest import OutputFile, digest, manifest_json
 from footplate_runtime.agent.metrics import Metrics
 from footplate_runtime.agent.prometheus import usage
 from footplate_runtime.agent.recording import Recording
@@ -34,13 +35,11 @@ from footplate_runtime.files import cut, write_termination_message
 from footplate_runtime.orders import Orders, Place
 from footplate_runtime.record.by_agent import Ending, Logged
 from footplate_runtime.restored import Restored, parse_restored
-from footplate_runtime.store import Store, StoreError, StoreUnavailable, find_segments
+from footplate_runtime.store import Store, StoreError
 from footplate_runtime.turns import Holder, Turn
 
 TICK_SECONDS = 1.0
 _REPORT_BYTES = 64 << 20  # more of another container's report is not read
-_OWN_LOGS_SECONDS = 5.0  # of the drain, for the agent's log and fetch's
-_ROUND_SECONDS = 5.0  # of the drain, before it looks at the tree again
 
 
 class Surroundings(NamedTuple):
@@ -94,6 +93,9 @@ class Agent:
         self._recording = Recording(
             store, place, orders, self._fetched, self._fence, self._calls, around.monotonic, around.wall
         )
+        self._flush = Flush(
+            store, self._tree, self._journal, self._watching, self._sync, self._fence, self._calls, around.monotonic
+        )
         self._phase: Phase = "Running"
         self.status = self._status()
 
@@ -136,13 +138,13 @@ class Agent:
         self._phase = "Draining"
         self._read_metrics_to_the_end(deadline)
         self._fence.look_now()
-        missing, error = self._upload_all(deadline)
+        missing, error = self._flush.upload(deadline, self._publish, self._say_incomplete)
         if error is None:
-            self._delete_gone(deadline)
+            self._flush.delete_gone(deadline)
         self._around.log(error or "All is in the store; the manifest follows.")
-        self._leave_own_logs(end)
+        self._flush.leave_own_logs(end)
         if error is None:
-            self._drop_segments(deadline)
+            self._flush.drop_segments(deadline)
         if self._fence.closed is not None:
             result = self._result(missing, self._fence.closed, None)
         else:
@@ -200,88 +202,6 @@ class Agent:
         while self._metrics.read(final=True) and self._around.monotonic() < deadline:
             pass
 
-    def _upload_all(self, deadline: float) -> tuple[tuple[str, ...], str | None]:
-        """Upload until the store has all there is; returns the keys that are missing and why, nothing and None at
-        best."""
-        while True:
-            self._fence.look_now()
-            if self._fence.closed is not None:
-                return (), self._fence.closed
-            left, unreadable = self._watching.look_at_all()
-            todo = [item for item in left if not self._sync.is_refused(item)]
-            self._publish()
-            missing = (*unreadable, *(item.key for item in left))
-            if not todo and missing:
-                return missing, self._sync.last_error or f"{missing[0]} cannot be read by the agent."
-            if not todo and self._prove(deadline):
-                return (), None
-            if self._around.monotonic() >= deadline:
-                return missing, self._late()
-            self._say(self._result(missing, "The agent was stopped before all outputs were in the store.", None))
-            self._sync.offer(todo)
-            self._settle_for(min(_ROUND_SECONDS, deadline - self._around.monotonic()))
-
-    def _late(self) -> str:
-        left = self._watching.outputs.pending_bytes
-        slow = f"{left} bytes of outputs were left, and no upload had failed; give outputs.flushSeconds more time."
-        return f"Not everything was in the store when the grace period ended. {self._sync.last_error or slow}"
-
-    def _settle_for(self, seconds: float) -> None:
-        end = self._around.monotonic() + seconds
-        self._sync.settle(0.05)
-        while self._sync.busy and self._around.monotonic() < end:
-            self._sync.settle(0.2)
-
-    def _prove(self, deadline: float) -> bool:
-        """Compare the store's listing with what was acknowledged; what is not there is forgotten and goes up again."""
-        expected: dict[str, int] = {}
-        for item in self._watching.everything():
-            if not self._sync.is_stored(item):
-                return False
-            expected[item.key] = item.stamp.size
-        folders = (self._tree.outputs_folder, self._tree.logs_folder)
-        try:
-            lost = self._calls.insist(lambda: not_stored(self._store, expected, folders), deadline)
-        except StoreError:
-            return False
-        for key in lost:
-            self._sync.failed(StoreUnavailable(f"{key} was acknowledged but the store does not list it."))
-            self._journal.forget_upload(key)
-        return not lost
-
-    def _delete_gone(self, deadline: float) -> None:
-        """Mirror deletions. A failure leaves spare objects, which the manifest does not list."""
-        self._settle_for(deadline - self._around.monotonic())  # what was read of a file that is gone since
-        self._watching.delete_gone()
-        self._settle_for(deadline - self._around.monotonic())
-
-    def _leave_own_logs(self, end: float) -> None:
-        """They tell most when something failed; but they are worth no more than a moment's wait."""
-        until = self._around.monotonic() + min(_OWN_LOGS_SECONDS, (end - self._around.monotonic()) / 2)
-        while self._fence.closed is None and (left := until - self._around.monotonic()) > 0:
-            items = [i for i in self._tree.own_logs() if not self._sync.is_stored(i) and not self._sync.is_refused(i)]
-            if not items:
-                return
-            self._sync.offer(items)
-            self._settle_for(left)
-
-    def _drop_segments(self, deadline: float) -> None:
-        """Delete the segments of what is now whole. A failure leaves spare objects, nothing worse."""
-        self._settle_for(deadline - self._around.monotonic())  # a segment may still be on its way
-        whole = {item.key for item in self._watching.whole_logs()}
-        whole |= {item.key for item in self._tree.own_logs() if self._sync.is_stored(item)}
-        folders = [key.rsplit("/", 1)[0] + "/" for key in (self._tree.console_key, self._tree.metrics_key)]
-
-        def spare() -> list[str]:
-            found = (pair for folder in folders for pair in find_segments(self._store, folder))
-            return [segment.key(key) for key, segment in found if key in whole]
-
-        try:
-            self._sync.remove(self._calls.insist(spare, deadline))
-        except StoreError:
-            return
-        self._settle_for(deadline - self._around.monotonic())
-
     def _conclude(self, missing: tuple[str, ...], error: str | None, end: float) -> Result:
         """Write run.json and, last, the manifest."""
         written = self._manifest(missing, complete=error is None)
@@ -316,6 +236,10 @@ class Agent:
         return Result(
             outputs.stored_files, outputs.stored_bytes, manifest_digest, missing, error, self._metrics.latest()
         )
+
+    def _say_incomplete(self, missing: tuple[str, ...]) -> None:
+        """What holds should the agent be killed now."""
+        self._say(self._result(missing, "The agent was stopped before all outputs were in the store.", None))
 
     def _say(self, result: Result) -> None:
         try:
