@@ -22,6 +22,7 @@ STEPS = int(os.environ.get("MODEL_STEPS", "400"))
 SEEDS = [int(os.environ["MODEL_SEED"])] if "MODEL_SEED" in os.environ else [1, 2, 3]
 RESTARTS = 3
 KILLS = 3
+STEPS_BEFORE_KILL = (15, 50)
 REPLAYS = 6
 THINGS = {
     "type": "object",
@@ -75,7 +76,9 @@ def test_what_was_acknowledged_survives_kills_and_watchers_miss_nothing(tmp_path
             if number == KILLS:
                 _check_the_past(walk)
                 return
-            killer = threading.Timer(walk.random.uniform(0.2, 0.8), server.process.kill)
+            for _ in range(walk.random.randrange(*STEPS_BEFORE_KILL)):
+                walk.step()
+            killer = threading.Timer(walk.random.uniform(0, 0.05), server.process.kill)
             killer.start()
             with contextlib.suppress(OSError, http.client.HTTPException):
                 while True:

@@ -63,7 +63,7 @@ def test_a_store_that_goes_away_and_comes_back(tmp_path: Path, s3_server: S3Serv
         replica = Replica(tmp_path, s3_server.new_uri(), door.endpoint, s3_server.env)
         with AgentProcess(replica) as agent:
             replica.write("outputs/before", b"1")
-            eventually(lambda: replica.keys("outputs/"), "the first file")
+            eventually(lambda: agent.status()["uploaded"]["files"] == 1, "the first file")
             door.shut()
             for i in range(50):
                 replica.write(f"outputs/during-{i}", b"2")
