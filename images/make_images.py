@@ -187,23 +187,22 @@ def build_command(order: Order, image: str) -> list[str]:
 def _build(order: Order, image: str) -> Path:
     """Build it and return where its bill of materials lies."""
     _run(*build_command(order, image))
-    name = f"footplate-{image}.cdx.json"
-    text = _read(order, order.reference(image), f"/usr/share/sbom/{name}")
     BILLS.mkdir(parents=True, exist_ok=True)
-    (BILLS / name).write_text(text)
-    return (BILLS / name).relative_to(ROOT)
+    bill = BILLS / f"footplate-{image}.cdx.json"
+    _copy_out(order, order.reference(image), f"/usr/share/sbom/{bill.name}", bill)
+    return bill.relative_to(ROOT)
 
 
-def _read(order: Order, reference: str, path: str) -> str:
-    """A file of an image."""
-    if order.engine != "buildah":
+def _copy_out(order: Order, reference: str, path: str, target: Path) -> None:
+    """Copy a file out of an image."""
+    if order.engine == "buildah":
+        container = _run("buildah", "from", "--pull-never", reference, quiet=True).strip()
+        target.write_text(_run("buildah", "run", container, "--", "cat", path, quiet=True))
+    else:
         platform = ("--platform", order.platform) if order.platform else ()
-        return _run(order.engine, "run", "--rm", *platform, "--entrypoint", "cat", reference, path, quiet=True)
-    container = _run("buildah", "from", "--pull-never", reference, quiet=True).strip()
-    try:
-        return _run("buildah", "run", container, "--", "cat", path, quiet=True)
-    finally:
-        _run("buildah", "rm", container, quiet=True)
+        container = _run(order.engine, "create", *platform, reference, "true", quiet=True).strip()
+        _run(order.engine, "cp", f"{container}:{path}", str(target), quiet=True)
+    _run(order.engine, "rm", container, quiet=True)
 
 
 def _run(*command: str, quiet: bool = False) -> str:
