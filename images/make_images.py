@@ -157,8 +157,8 @@ def _digests(engine: str, base: str) -> tuple[str, bool] | None:
     if engine == "buildah":
         return done.stdout.strip(), not base.startswith("localhost/")
     listed, _, identity = done.stdout.strip().rpartition(" ")
-    digests = [text.partition("@")[2] for text in json.loads(listed) or () if not text.startswith("localhost/")]
-    return (digests[0], True) if digests else (identity, False)
+    names = [*(json.loads(listed) or ()), f"localhost/@{identity}"]
+    return names[0].partition("@")[2], not names[0].startswith("localhost/")
 
 
 def build_command(order: Order, image: str) -> list[str]:

@@ -145,6 +145,22 @@ def test_the_base_gets_the_digest_that_its_registry_gives_it(
     assert (engines / "pulled").exists() is ("@" not in (base or ""))
 
 
+@pytest.mark.parametrize(
+    ("said", "resolved", "digest"),
+    [
+        (f'["python@{DIGEST}"] sha256:1d', f"python:3.11@{DIGEST}", DIGEST),
+        (f'["localhost/python@{DIGEST}"] 1d', "python:3.11", DIGEST),  # podman has one for what it made itself
+        ("[] sha256:1d", "python:3.11", "sha256:1d"),
+    ],
+)
+def test_docker_and_podman_tell_digests_of_registries_and_ids(
+    engines: Path, said: str, resolved: str, digest: str
+) -> None:
+    put(engines, "docker", f"echo '{said}'")
+    order = make_images.order_from({"BASE": "python:3.11"})
+    assert (order.engine, order.base, order.base_digest) == ("docker", resolved, digest)
+
+
 def test_what_is_not_told_is_the_projects_own(engines: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(engines, "buildah", f"echo {DIGEST}")
     environ = {"http_proxy": "http://proxy:3128", "PIP_INDEX_URL": "", "SOURCE_DATE_EPOCH": "7"}
