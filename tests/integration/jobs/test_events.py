@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from api_server import ApiServerInThread
 from fake_kubelet import Script
 from job_factory import ddp
-from operator_harness import Cluster
+from operator_harness import EVENTS, Cluster
+from operator_process import OperatorProcess
 
 ENVIRONMENTS = "/apis/footplate.dev/v1alpha1/namespaces/default/environments"
 TORCH = {
@@ -66,4 +69,21 @@ async def test_a_job_does_not_wait_for_its_events(api_server: ApiServerInThread,
     await operated.create()
     await operated.phase("Completed")
     await operated.recorded()
-    assert (await operated.call("GET", "/api/v1/namespaces/default/events"))["items"] == []
+    assert (await operated.call("GET", EVENTS))["items"] == []
+
+
+async def test_what_was_told_is_recorded_before_the_operator_ends(
+    api_server: ApiServerInThread, cluster: Cluster, tmp_path: Path
+) -> None:
+    operator = OperatorProcess(api_server, tmp_path, "operator")
+    await operator.started()
+    try:
+        api_server.faults.add("POST", "/events", action="delay", seconds=1)
+        await cluster.create(source={"configMap": {"name": "nowhere"}})
+        await cluster.phase("Preparing")
+        assert (await cluster.call("GET", EVENTS))["items"] == []
+        operator.send(signal.SIGTERM)
+        assert await operator.ended() == 0
+    finally:
+        await operator.kill()
+    assert [e["reason"] for e in (await cluster.call("GET", EVENTS))["items"]] == ["SourceNotFound"]
