@@ -44,6 +44,8 @@ def parse(content: bytes, path: Path) -> Settings:
         document = yaml.load(content.decode(), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path} is nested too deeply to be settings.") from error
     if not isinstance(document, dict):
         raise SettingsError(f"{path} must hold keys and values, such as `store: {{uri: s3://bucket/prefix}}`.")
     try:
@@ -57,7 +59,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
-        for key, _ in node.value:
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` is there twice", key.start_mark)
             seen.add(key.value)

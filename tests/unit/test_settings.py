@@ -179,6 +179,10 @@ AGENT = "runtimeResources.agent"
         ("[a]", "must hold keys and values, such as"),
         ("", "must hold keys and values, such as"),
         ("{", "is not YAML"),
+        ("{[a]: 1}", "is not YAML: while constructing a mapping"),
+        ("{store: {uri: s3://b}, 1: 2}", "`1` keys should be strings, not 1."),
+        ("store: !!python/object:os.system {}", "is not YAML: could not determine a constructor"),
+        ("[" * 3000, "is nested too deeply to be settings."),
     ],
 )
 def test_a_mistake_is_one_sentence_with_the_file_and_the_key(tmp_path: Path, text: str, said: str) -> None:
