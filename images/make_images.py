@@ -5,10 +5,11 @@ The environment says how (make passes on what stands after it, as in `make image
   ENGINE           docker, podman or buildah; without it the first of these that works
   IMAGE_PREFIX     footplate, or a registry and a folder in it, such as registry.example.com/footplate
   TAG              the project's version
-  BASE             a Debian or Ubuntu with Python 3.11, best with its digest: …/python:3.11-slim@sha256:…
+  BASE             a Debian with Python 3.11, best with its digest: …/python:3.11-slim@sha256:…
   PLATFORM         such as linux/arm64; without it that of this machine
   SOURCE_DATE_EPOCH  the time of all that is built, seconds; without it that of the last commit
-  PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_TRUSTED_HOST, PIP_NO_INDEX, DEBIAN_MIRROR, http_proxy, https_proxy, no_proxy
+  PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_TRUSTED_HOST, PIP_NO_INDEX, DEBIAN_MIRROR, DEBIAN_SECURITY_MIRROR,
+  http_proxy, https_proxy, no_proxy
                    where packages come from
   ENGINE_FLAGS     more flags of the engine's build command
 """
@@ -36,7 +37,8 @@ BILLS = ROOT / "build" / "images"
 # A command that succeeds only where the engine can build.
 _PROBES = {"docker": ("docker", "version"), "podman": ("podman", "info"), "buildah": ("buildah", "info")}
 _PASSED_ON = (
-    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_NO_INDEX", "DEBIAN_MIRROR"),
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_NO_INDEX"),
+    *("DEBIAN_MIRROR", "DEBIAN_SECURITY_MIRROR"),
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
 )
 
