@@ -115,7 +115,8 @@ def test_the_dockerfiles_know_every_argument(image: str) -> None:
     file = read_dockerfile(image)
     known = {words.partition("=")[0] for stage in file.stages for words in stage.all("ARG")}
     packages = {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_NO_INDEX"}
-    debian = {"DEBIAN_MIRROR", "DEBIAN_SECURITY_MIRROR"} if image == "runtime" else set()  # the operator's installs no package of Debian
+    # The operator's installs no package of Debian.
+    debian = {"DEBIAN_MIRROR", "DEBIAN_SECURITY_MIRROR"} if image == "runtime" else set()
     assert known == set(arguments(build_command(ORDER, image))) | packages | debian
 
 
