@@ -19,6 +19,7 @@ from footplate.kube.tracing import WatchObserver, traced
 from footplate.watched import Watched
 
 CHUNK = 500  # objects a page of the first list
+REFUSED_SECONDS = 10.0  # before credentials that were refused are tried again
 
 
 class EventObserver(WatchObserver, Protocol):
@@ -44,15 +45,16 @@ class Sessions:
         self._clock = clock
         self._given: Credentials | None = None
 
-    async def open(self) -> kopf.AiohttpSession | None:
-        """None, which ends kopf, when there are no other credentials than those with which it was refused.
+    async def open(self) -> kopf.AiohttpSession:
+        """kopf comes for a session at its start, and after a 401 for another one.
 
-        kopf comes for a session at its start and after a 401. Sessions always differ, so it could not tell by itself
-        that it is given the same again, and would ask without a pause for as long as the API server refuses.
+        It is kept waiting when there are no other credentials than those that it has had: sessions always differ, so
+        it would not see that they are the same, and ask without a pause for as long as the API server refuses them.
         """
         known = await self._client.credentials()
         if known == self._given:
-            return None
+            await self._clock.sleep(REFUSED_SECONDS)
+            known = await self._client.credentials()
         self._given = known
         info = kopf.ConnectionInfo(
             server=known.server,
@@ -78,7 +80,7 @@ def registry(watched: Watched, client: KubeClient, observer: EventObserver, cloc
     sessions = Sessions(client, observer, clock)
 
     @kopf.on.login(registry=found)
-    async def login(**_: Any) -> kopf.AiohttpSession | None:
+    async def login(**_: Any) -> kopf.AiohttpSession:
         return await sessions.open()
 
     @kopf.on.event(GROUP, VERSION, "trainingjobs", registry=found)
