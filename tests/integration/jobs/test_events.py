@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from api_server import ApiServerInThread
 from fake_kubelet import Script
 from job_factory import ddp
+from kubectl_runner import Kubectl
 from operator_harness import EVENTS, Cluster
 from operator_process import OperatorProcess
 
@@ -70,6 +72,19 @@ async def test_a_job_does_not_wait_for_its_events(api_server: ApiServerInThread,
     await operated.phase("Completed")
     await operated.recorded()
     assert (await operated.call("GET", EVENTS))["items"] == []
+
+
+async def test_kubectl_shows_them(operated: Cluster, tmp_path: Path) -> None:
+    await operated.create()
+    await operated.events("Completed")
+    kubectl = Kubectl(operated.server, tmp_path)
+    described = await asyncio.to_thread(kubectl, "describe", "trainingjob", "digits")
+    events = described[described.index("Events:") :].splitlines()[3:]
+    told = [(kind, reason, teller) for kind, reason, _, teller, *_ in map(str.split, events)]
+    assert ("Normal", "PodsCreated", "footplate") in told
+    assert ("Normal", "Completed", "footplate") in told
+    listed = await asyncio.to_thread(kubectl, "events", "--for", "trainingjob/digits")
+    assert "2 files (1.5 kB) in s3://runs/default/digits-" in listed
 
 
 async def test_what_was_told_is_recorded_before_the_operator_ends(
