@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from footplate.corrections import delete_pod, read_again
 from footplate.engine.clock import Clock
 from footplate.engine.keys import Key
 from footplate.engine.result import After, Done, Result
@@ -18,6 +17,7 @@ from footplate.environments.plan import Built, Plan, plan
 from footplate.errors import Conflict
 from footplate.kube.apply import ensure
 from footplate.kube.client import KubeClient
+from footplate.kube.corrections import delete_pod, read_again
 from footplate.kube.events import Recorder
 from footplate.kube.resources import ENVIRONMENTS, PODS
 

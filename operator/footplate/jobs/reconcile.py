@@ -12,7 +12,6 @@ from footplate.api.phases import Phase
 from footplate.api.scalars import rfc3339
 from footplate.api.training_job import TrainingJob, TrainingJobStatus
 from footplate.constants import FINALIZER
-from footplate.corrections import SOON, delete_pod, read_again
 from footplate.engine.clock import Clock
 from footplate.engine.keys import Key
 from footplate.engine.result import After, Done, Result
@@ -34,6 +33,7 @@ from footplate.jobs.record_keeper import RecordKeeper
 from footplate.jobs.scene import TERMINAL, Plan, expected_pods
 from footplate.kube.apply import ensure_all
 from footplate.kube.client import KubeClient
+from footplate.kube.corrections import SOON, delete_pod, read_again
 from footplate.kube.events import Recorder
 from footplate.kube.resources import CONFIG_MAPS, PODS, SECRETS, SERVICES, TRAINING_JOBS, Resource
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from footplate.constants import FINALIZER
-from footplate.corrections import delete_pod, read_again
 from footplate.engine.keys import Key
 from footplate.engine.store import Store
 from footplate.errors import Conflict, Forbidden, Invalid, NameTaken, NotFound
@@ -14,6 +13,7 @@ from footplate.jobs.observe import RecorderView, recorder_view
 from footplate.jobs.scene import Recording
 from footplate.kube.apply import ensure
 from footplate.kube.client import KubeClient
+from footplate.kube.corrections import delete_pod, read_again
 from footplate.kube.resources import PODS, TRAINING_JOBS
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ import pytest
 from api_server import ApiServerInThread
 from kube_client import BriskClock, connected
 
-from footplate.corrections import delete_pod, read_again
 from footplate.engine.keys import Key
 from footplate.engine.store import Store
 from footplate.errors import Retry
 from footplate.kube.client import KubeClient
+from footplate.kube.corrections import delete_pod, read_again
 from footplate.kube.resources import PODS
 
 KEY = Key("Pod", "default", "a")
