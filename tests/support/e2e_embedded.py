@@ -1,7 +1,8 @@
 """The embedded cluster for the end-to-end suite: it runs pods as processes, so the chart is told a few things.
 
-What a cluster has and this one has not: a token in the pod (the operator gets a kubeconfig from a Secret), a network of
-its own for each pod (the operator listens at the pod's address alone, as others run beside it), and DNS for Services.
+What a cluster has and this one has not: a token in the pod (the operator gets a kubeconfig with one of its account's,
+whose rights are the chart's), a network of its own for each pod (the operator listens at the pod's address alone, as
+others run beside it), and DNS for Services.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
+import re
 import shutil
 import socket
 import tempfile
@@ -16,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import rights
 from e2e_cluster import Cluster
 
 from footplate_local import cluster
@@ -23,6 +27,8 @@ from footplate_local.home import ENV_HOME, Home
 
 JSON = dict[str, Any]
 _KUBECONFIG = "e2e-kubeconfig"
+_ACCOUNT = "e2e-operator"
+_REFUSED = re.compile(r'refused: .* cannot (\S+) resource "(\S+)" in API group "(\S*)"')
 _WEED_PORTS = ("master", "volume", "filer", "s3", "admin")
 
 
@@ -44,15 +50,29 @@ class EmbeddedCluster:
 
     def prepare(self, found: Cluster, namespace: str) -> None:
         """What the chart's values name."""
-        content = base64.b64encode(self.home.kubeconfig.read_bytes()).decode()
+        found.kubectl("create", "serviceaccount", _ACCOUNT, namespace=namespace)
+        token = found.kubectl("create", "token", _ACCOUNT, "--duration", "24h", namespace=namespace).strip()
+        config = json.loads(self.home.kubeconfig.read_text())
+        config["users"][0]["user"] = {"token": token}
+        content = base64.b64encode(json.dumps(config).encode()).decode()
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": _KUBECONFIG}, "data": {"config": content}}
         found.apply(secret, namespace=namespace)
+
+    def refused(self) -> list[str]:
+        """What the operator has asked for that is no right of the chart: nobody else here has limited ones.
+
+        One that ends while its release is uninstalled is refused what it could do before.
+        """
+        given = {(right.verb, right.resource, right.group) for right in rights.rights()}
+        found = _REFUSED.findall(self.home.log_of("apiserver").read_text())
+        return [f"{verb} {resource}.{group}" for verb, resource, group in found if (verb, resource, group) not in given]
 
     @property
     def values(self) -> JSON:
         """For the chart."""
         return {
             "settings": {"pollSeconds": 2},
+            "serviceAccount": {"create": False, "name": _ACCOUNT},
             "extraArgs": ["--health-host=$(POD_IP)"],
             "extraEnv": [
                 {"name": "KUBECONFIG", "value": "/kubeconfig/config"},
@@ -76,6 +96,7 @@ def embedded_cluster(environments: Path, keep: bool) -> Iterator[EmbeddedCluster
     try:
         found.up(environments)
         yield found
+        assert found.refused() == []
     finally:
         if not keep:
             found.down()

@@ -1,4 +1,7 @@
-"""Operators as processes of their own, `python -m footplate`, that can be killed, stopped and started again."""
+"""Operators as processes of their own, `python -m footplate`, that can be killed, stopped and started again.
+
+They have the rights that the chart gives them and no others.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,12 @@ from typing import Any
 
 import yaml
 from api_server import ApiServerInThread
+from chart import NAMESPACE
+from rights import kubeconfig_of
 
 SECONDS = 60.0
 OPERATOR = ("-m", "footplate")
-LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/footplate-operator"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/footplate-operator"
 
 
 class OperatorProcess:
@@ -26,7 +31,7 @@ class OperatorProcess:
         self._server = server
         self._log = folder / f"{name}.log"
         self._settings = folder / f"{name}.yaml"
-        said = {"store": {"uri": "s3://runs"}, "operatorNamespace": "default", "healthHost": "127.0.0.1"}
+        said = {"store": {"uri": "s3://runs"}, "operatorNamespace": NAMESPACE, "healthHost": "127.0.0.1"}
         self._settings.write_text(yaml.safe_dump({**said, "healthPort": 0, "workers": 8, **settings}))
         self._process: asyncio.subprocess.Process | None = None
         self._log_begins = 0
@@ -42,7 +47,7 @@ class OperatorProcess:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, *program, "--config", str(self._settings)),
-                env={**os.environ, "KUBECONFIG": str(self._server.kubeconfig), **environment},
+                env={**os.environ, "KUBECONFIG": str(kubeconfig_of(self._server)), **environment},
                 stdout=log,
                 stderr=log,
             )

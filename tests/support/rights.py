@@ -82,6 +82,11 @@ def _bound(manifests: list[JSON]) -> Iterator[JSON]:
             yield roles[reference["kind"], namespace, reference["name"]]
 
 
+def kubeconfig_of(server: ApiServerInThread) -> Path:
+    """That of the account, once it has been made."""
+    return server.home / "operator.kubeconfig"
+
+
 def granted(server: ApiServerInThread, values: JSON | None = None) -> Path:
     """Make the chart's account and rights on a server; the kubeconfig of who has them and nothing else."""
     manifests = chart.render(values).manifests
@@ -92,7 +97,7 @@ def granted(server: ApiServerInThread, values: JSON | None = None) -> Path:
     account = _KINDS["ServiceAccount"].format(chart.NAMESPACE)
     wanted = {"spec": {"expirationSeconds": _FOREVER}}
     token = created(server, f"{account}/{ACCOUNT}/token", wanted)["status"]["token"]
-    path = server.home / "operator.kubeconfig"
+    path = kubeconfig_of(server)
     kubeconfig.write(path, server.url, token, certificate=server.certificate.read_text())
     return path
 

@@ -15,11 +15,12 @@ from operator_pair import Pair
 @pytest.fixture
 async def cluster(api_server: ApiServerInThread) -> AsyncIterator[Cluster]:
     await asyncio.to_thread(api_server.load_crds)
-    found = Cluster(api_server, kubelet_pause=0.1)
+    found = await asyncio.to_thread(Cluster, api_server, kubelet_pause=0.1)
     kubelet = found.kubelet_task = asyncio.create_task(found.kubelet.run())
     yield found
     kubelet.cancel()
     await asyncio.gather(kubelet, return_exceptions=True)
+    found.within_its_rights()
 
 
 @pytest.fixture
