@@ -23,6 +23,7 @@ from footplate_local.apiserver.http.answers import answer, warning
 from footplate_local.apiserver.http.faults import Fault, Faults, Request, drop, strike
 from footplate_local.apiserver.http.verbs import ResourceApi
 from footplate_local.apiserver.kinds.registry import Registry
+from footplate_local.apiserver.rights import impersonation
 from footplate_local.apiserver.rights.attributes import attributes_of
 from footplate_local.apiserver.rights.rbac import Authorizer
 from footplate_local.apiserver.rights.users import Tokens, User
@@ -111,6 +112,9 @@ class Handler:
             return web.Response(text="ok")
         if user is None:
             raise StatusError(401, "Unauthorized", "Unauthorized")
+        headers = request.headers
+        wanted = headers.get(impersonation.USER, "")
+        user = impersonation.acting(user, wanted, headers.getall(impersonation.GROUP, []), self._authorizer)
         self._authorize(request, user)
         if "" in parts[1:]:
             raise PageNotFound

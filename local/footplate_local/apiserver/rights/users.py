@@ -52,6 +52,21 @@ def service_account(namespace: str, name: str, uid: str = "") -> User:
     return User(f"{_PREFIX}{namespace}:{name}", groups, uid)
 
 
+def named(name: str, groups: Sequence[str] = ()) -> User:
+    """A user of whom only this is known; a service account's groups follow from its name."""
+    if name == OWNER.name:
+        return OWNER
+    if account := account_of(name):
+        return service_account(*account)
+    return User(name, (*groups, AUTHENTICATED))
+
+
+def account_of(name: str) -> tuple[str, str] | None:
+    """Namespace and name of the service account that a user's name means."""
+    namespace, _, account = name.removeprefix(_PREFIX).partition(":")
+    return (namespace, account) if name.startswith(_PREFIX) and namespace and account else None
+
+
 class Tokens:
     """Knows whose a token is, and issues those of service accounts."""
 
