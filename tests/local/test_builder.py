@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from footplate_local.node.images import resolve
 HASH = "0123456789ab" + "c" * 52
 
 
-@pytest.fixture
-def wheels(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the package ``tiny`` 1.2, and ``made`` 1.0 as its source."""
-    folder = tmp_path / "wheels"
+    folder = tmp_path_factory.mktemp("wheels") / "wheels"
     write_tiny(folder)
     with tarfile.open(folder / "made-1.0.tar.gz", "w:gz") as source:
         for name, text in MADE.items():
@@ -80,45 +81,91 @@ def build(env: dict[str, str]) -> tuple[int, dict[str, Any], str]:
     return done.returncode, json.loads(Path(env["FOOTPLATE_TERMINATION_LOG"]).read_text()), done.stdout
 
 
-def test_an_environment_is_built_once_and_reused(tmp_path: Path, wheels: Path) -> None:
-    env = environ(tmp_path, wheels, pip=["tiny"])
-    code, message, log = build(env)
-    assert code == 0, log
-    folder = tmp_path / "environments" / "env-0123456789ab"
-    lock = (folder / "lock.txt").read_text()
-    version = message["python"]
-    assert lock.splitlines()[0] == f"# python {version}"
-    assert "tiny==1.2" in lock.splitlines()
-    digest = hashlib.sha256(lock.encode()).hexdigest()
-    assert message == {
-        "version": 1,
-        "image": f"footplate.local/env-0123456789ab@sha256:{digest}",
-        "lock": (folder / "lock.txt").as_uri(),
-        "python": version,
-    }
-    assert "Successfully installed tiny-1.2" in log
-    program = [str(folder / "bin" / "python"), "-c", "import tiny; print(tiny.WORD)"]
-    assert subprocess.run(program, capture_output=True, text=True, check=True).stdout == "tiny\n"
-    assert resolve(message["image"], tmp_path / "environments").bin == folder / "bin"
+@dataclass(frozen=True)
+class Built:
+    """An environment with ``tiny`` that two builders were asked for at once, in a home whose environments are a link.
 
-    code, again, log = build(env)
-    assert (code, again) == (0, message)
-    assert log == "env-0123456789ab is built already\n"
+    Of each builder what it printed and what its log has; first the one that built.
+    """
+
+    home: Path
+    folder: Path
+    env: dict[str, str]
+    message: dict[str, Any]
+    said: tuple[str, str]
+    logs: tuple[str, str]
+
+    def again(self, log: Path) -> tuple[int, dict[str, Any], str]:
+        return build(self.env | {"FOOTPLATE_BUILD_LOG": str(log)})
 
 
-def test_environments_may_be_a_link_and_outlive_the_home(tmp_path: Path, wheels: Path) -> None:
-    """Nothing in a virtual environment may name the way by which it was reached: its scripts would end with it."""
-    home, room = tmp_path / "home", tmp_path / "room"
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Built:
+    top = tmp_path_factory.mktemp("built")
+    home, room = top / "home", top / "room"
     home.mkdir()
     room.mkdir()
     (home / "environments").symlink_to(room)
-    code, message, log = build(environ(home, wheels, pip=["tiny"]))
-    assert code == 0, log
-    assert message["lock"] == (room / "env-0123456789ab" / "lock.txt").as_uri()
-    assert resolve(message["image"], home / "environments").bin == home / "environments/env-0123456789ab/bin"
-    (home / "environments").unlink()
-    pip = subprocess.run([str(room / "env-0123456789ab/bin/pip"), "--version"], capture_output=True, check=False)
+    env = environ(home, wheels, pip=["tiny"])
+    command = [sys.executable, "-m", "footplate_local.builder"]
+    logs = [top / "log-0", top / "log-1"]
+    both = [
+        subprocess.Popen(command, env=env | {"FOOTPLATE_BUILD_LOG": str(log)}, stdout=subprocess.PIPE, text=True)
+        for log in logs
+    ]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    first, second = sorted((0, 1), key=lambda i: "is built already" in said[i])
+    message = json.loads((home / "message").read_text())
+    texts = [log.read_text() for log in logs]
+    folder = room / "env-0123456789ab"
+    return Built(home, folder, env, message, (said[first], said[second]), (texts[first], texts[second]))
+
+
+def test_two_builds_of_one_content_make_one_environment(built: Built) -> None:
+    first, second = built.said
+    assert "is built already" not in first
+    assert "Successfully installed tiny-1.2" in first
+    assert second.endswith("env-0123456789ab is built already\n")
+    assert "Successfully installed" not in second
+
+
+def test_an_environment_is_built_once_and_reused(built: Built, tmp_path: Path) -> None:
+    lock = (built.folder / "lock.txt").read_text()
+    version = built.message["python"]
+    assert lock.splitlines()[0] == f"# python {version}"
+    assert "tiny==1.2" in lock.splitlines()
+    digest = hashlib.sha256(lock.encode()).hexdigest()
+    assert built.message == {
+        "version": 1,
+        "image": f"footplate.local/env-0123456789ab@sha256:{digest}",
+        "lock": (built.folder / "lock.txt").as_uri(),
+        "python": version,
+    }
+    program = [str(built.folder / "bin" / "python"), "-c", "import tiny; print(tiny.WORD)"]
+    assert subprocess.run(program, capture_output=True, text=True, check=True).stdout == "tiny\n"
+    assert built.again(tmp_path / "log") == (0, built.message, "env-0123456789ab is built already\n")
+
+
+def test_environments_may_be_a_link_and_outlive_the_home(built: Built) -> None:
+    """Nothing in a virtual environment may name the way by which it was reached: its scripts would end with it."""
+    link = built.home / "environments"
+    assert resolve(built.message["image"], link).bin == link / "env-0123456789ab/bin"
+    away = link.rename(link.with_name("away"))
+    try:
+        pip = subprocess.run([str(built.folder / "bin/pip"), "--version"], capture_output=True, check=False)
+    finally:
+        away.rename(link)
     assert pip.returncode == 0, pip.stderr
+
+
+def test_its_log_is_kept_beside_the_environment(built: Built, tmp_path: Path) -> None:
+    """A build that had nothing to do tells it."""
+    said, log = built.said[0], built.logs[0]
+    assert log == said
+    assert built.logs[1] == built.said[1] + said
+    assert built.again(tmp_path / "log")[0] == 0
+    assert (tmp_path / "log").read_text() == "env-0123456789ab is built already\n" + said
 
 
 def test_what_pip_cannot_install_is_told_in_its_words(tmp_path: Path, wheels: Path) -> None:
@@ -196,15 +243,6 @@ def test_a_build_that_was_killed_is_begun_again(tmp_path: Path, wheels: Path) ->
     assert "an unfinished build of env-0123456789ab is removed" in log
 
 
-def test_two_builds_of_one_content_make_one_environment(tmp_path: Path, wheels: Path) -> None:
-    env = environ(tmp_path, wheels, pip=["tiny"])
-    command = [sys.executable, "-m", "footplate_local.builder"]
-    both = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    logs = [process.communicate(timeout=120)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    assert sorted("is built already" in log for log in logs) == [False, True]
-
-
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
@@ -236,15 +274,3 @@ def test_a_python_of_the_version_asked_for_is_found_on_the_path(tmp_path: Path) 
     assert find_python(None, {"PATH": path}) == sys.executable
     with pytest.raises(BuildError, match=r"no Python 3\.96"):
         find_python("3.96", {"PATH": path})
-
-
-def test_its_log_is_kept_beside_the_environment(tmp_path: Path, wheels: Path) -> None:
-    log = tmp_path / "build.log"
-    env = environ(tmp_path, wheels, pip=["tiny"]) | {"FOOTPLATE_BUILD_LOG": str(log)}
-    code, _, said = build(env)
-    assert code == 0, said
-    assert log.read_text() == said
-    assert "Successfully installed tiny-1.2" in said
-    log.unlink()
-    assert build(env)[0] == 0
-    assert log.read_text() == "env-0123456789ab is built already\n" + said, "a build that had nothing to do tells it"
