@@ -25,8 +25,7 @@ from operator_harness import Cluster
 
 from footplate_local.apiserver.http.faults import Request
 
-START_SECONDS = 60.0
-STOP_SECONDS = 20.0
+SECONDS = 60.0  # for a process that starts, and all that it does, on a busy machine
 CLUSTER_WIDE: dict[str, Any] = {"builder": {"image": "builder"}}
 IN_NAMESPACES: dict[str, Any] = {"watchNamespaces": ["default"], **CLUSTER_WIDE}
 API = "/apis/footplate.dev/v1alpha1/namespaces/default"
@@ -51,10 +50,10 @@ async def running(server: ApiServerInThread, values: dict[str, Any]) -> AsyncIte
     with log.open("wb") as output:
         process = subprocess.Popen([sys.executable, "-m", "footplate"], env=environment, stdout=output, stderr=output)
     try:
-        await cluster.until(lambda: _asked(cluster, "list", "trainingjobs"), START_SECONDS, "the operator looks on")
+        await cluster.until(lambda: _asked(cluster, "list", "trainingjobs"), SECONDS, "the operator looks on")
         yield cluster
         process.terminate()
-        assert await asyncio.to_thread(process.wait, STOP_SECONDS) == 0, log.read_text()
+        assert await asyncio.to_thread(process.wait, SECONDS) == 0, log.read_text()
     finally:
         process.kill()
         process.wait()
@@ -74,22 +73,22 @@ async def everything(cluster: Cluster) -> None:
     faults.add("PUT", "/trainingjobs/.*/status", code=409)
     faults.add("PUT", "/environments/.*/status", code=409)
     await cluster.create("ranks", nodes=2, distribution={"mpi": {}}, source={"configMap": {"name": "code"}})
-    await cluster.phase("Completed", name="ranks")
+    await cluster.phase("Completed", name="ranks", seconds=SECONDS)
 
     cluster.build_report = {"version": 1, "image": "torch@sha256:" + "1" * 64}
     await cluster.call("POST", f"{API}/environments", ENVIRONMENT)
     await cluster.create("built", image=None, environment={"name": "torch"}, ttlSecondsAfterFinished=1)
-    await cluster.until(lambda: _gone(cluster, "built"), what="the job is deleted when its time to live is over")
+    await cluster.until(lambda: _gone(cluster, "built"), SECONDS, "the job is deleted when its time to live is over")
 
     # Nobody knows why a pod does not start but its events; and what cannot be recorded is told in an event.
     faults.add("POST", "/events$", action="drop", after=True, count=2)
     cluster.kubelet.recorder_exit = 1
     cluster.scripts["late-1-worker-0"] = Script(stuck=waiting("ContainerCreating"))
     await cluster.create("late")
-    await cluster.until(lambda: _asked(cluster, "list", "events"), what="the events of a late pod are asked for")
+    await cluster.until(lambda: _asked(cluster, "list", "events"), SECONDS, "the events of a late pod are asked for")
     await cluster.patch("late", cancel=True)
-    await cluster.phase("Canceled", name="late")
-    await cluster.until(lambda: _asked(cluster, "patch", "events"), what="an event is counted up")
+    await cluster.phase("Canceled", name="late", seconds=SECONDS)
+    await cluster.until(lambda: _asked(cluster, "patch", "events"), SECONDS, "an event is counted up")
 
 
 async def _gone(cluster: Cluster, name: str) -> bool:
@@ -114,7 +113,7 @@ async def test_with_rights_in_some_namespaces_alone(api_server: ApiServerInThrea
     assert {right.namespace for right in given} == {"default", chart.NAMESPACE}
     async with running(api_server, IN_NAMESPACES) as cluster:
         await cluster.create()
-        await cluster.phase("Completed")
+        await cluster.phase("Completed", seconds=SECONDS)
     assert rights.beyond(api_server.requests, given) == []
 
 
