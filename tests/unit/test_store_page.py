@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from footplate.settings import Settings
-from footplate_runtime.agent import agent
+from footplate_runtime.agent import flush
 from footplate_runtime.store import cloud_errors, credentials
 
 PAGE = (Path(__file__).parents[2] / "docs" / "store.md").read_text()
@@ -44,7 +44,7 @@ def test_the_keys_are_those_that_are_read() -> None:
 
 @pytest.mark.parametrize("told", [row[0] for row in _table("## When it fails")])
 def test_the_messages_are_those_of_the_code(told: str) -> None:
-    code = Path(cloud_errors.__file__).read_text() + Path(agent.__file__).read_text()
+    code = Path(cloud_errors.__file__).read_text() + Path(flush.__file__).read_text()
     code = re.sub(r"\{\w+\}", "…", code)
     said = re.sub(r"\(\w+\)", "(…)", told)
     for part in said.split(" … "):
