@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 TRIES = 5
 BACKOFF_SECONDS = 0.5  # doubles with every try
 LONGEST_WAIT_SECONDS = 60.0  # a Retry-After beyond this is the caller's to wait for
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 20.0
+LIST_SECONDS = 60.0  # a page of a large collection takes its time
 CONNECT_SECONDS = 10.0
 CONNECTIONS = 100
 BROKEN = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
@@ -86,7 +87,7 @@ class Transport:
     ) -> None:
         """Without a `bucket` the rate has no limit, without a `fence` writes are always allowed.
 
-        A call is made up to `tries` times, and each time an answer is awaited for `answer_seconds` at most.
+        A call is made up to `tries` times, and each time an answer is awaited for `answer_seconds` at most (of a list for longer).
         """
         self.connection = connection
         self._reconnect = reconnect
@@ -96,7 +97,9 @@ class Transport:
         self._observer = observer
         self._fence = fence
         self._tries = tries
-        self._timeout = aiohttp.ClientTimeout(total=answer_seconds, sock_connect=min(CONNECT_SECONDS, answer_seconds))
+        connect = min(CONNECT_SECONDS, answer_seconds)
+        self._timeout = aiohttp.ClientTimeout(total=answer_seconds, sock_connect=connect)
+        self._list_timeout = aiohttp.ClientTimeout(total=max(LIST_SECONDS, answer_seconds), sock_connect=connect)
         self._writes: set[object] = set()  # under way
         self._renewing = asyncio.Lock()
         self._session = aiohttp.ClientSession(
@@ -150,7 +153,7 @@ class Transport:
             raise StreamBroken(lost.message, reason=lost.reason) from error
 
     async def _once(self, request: Request) -> bytes:
-        response = await self._open(request, self._timeout)
+        response = await self._open(request, self._list_timeout if request.verb == "list" else self._timeout)
         try:
             return await response.read()
         except BROKEN as error:

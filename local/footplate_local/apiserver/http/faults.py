@@ -7,6 +7,7 @@ of misbehaviour there are is told at `Fault`. All open watches end at once with 
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import time
 from dataclasses import dataclass, field
@@ -31,7 +32,8 @@ _REASONS = {
 class Fault:
     """A rule: the next `count` requests whose method and path match are answered wrongly.
 
-    `method` and `path` are regular expressions; the path is matched with its query (`…/pods?watch=true`), anywhere.
+    `method`, `path` and `agent` (the client's User-Agent) are regular expressions; the path is matched with its query
+    (`…/pods?watch=true`), anywhere. With a `chance` below 1 it is that share of them, as the seed of `Faults` has it.
     Actions: `status` answers with the status `code` (and Retry-After when `retry_after` is set), for example 409, 429,
     500 or 503; `delay` waits `seconds` and then answers as usual; `drop` closes the connection without an answer, after
     carrying the request out when `after` is true; `cut` answers, but closes the connection after `seconds`, in the
@@ -47,6 +49,8 @@ class Fault:
     seconds: float = 0.0
     retry_after: int | None = None
     after: bool = False
+    agent: str = ""
+    chance: float = 1.0
     _released: bool = False
 
     def release(self) -> None:
@@ -62,6 +66,7 @@ class Fault:
             self.count > 0
             and re.fullmatch(self.method, request.method) is not None
             and re.search(self.path, request.path_qs) is not None
+            and re.search(self.agent, request.headers.get("User-Agent", "")) is not None
         )
 
 
@@ -84,6 +89,7 @@ class Faults:
     """The rules in force; none on a server that is not under test."""
 
     rules: list[Fault] = field(default_factory=list)
+    random: random.Random = field(default_factory=lambda: random.Random(1))
 
     def add(self, method: str, path: str, **more: object) -> Fault:
         """Add a rule; the arguments are those of Fault."""
@@ -97,7 +103,7 @@ class Faults:
     def take(self, request: web.BaseRequest) -> Fault | None:
         """The rule that this request falls under, which is used up by one."""
         for fault in self.rules:
-            if fault.matches(request):
+            if fault.matches(request) and (fault.chance >= 1 or self.random.random() < fault.chance):
                 fault.count -= 1
                 return fault
         return None
