@@ -9,15 +9,13 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable
 from math import inf
 from pathlib import Path
 from uuid import uuid4
 
-import kopf
 from prometheus_client import CollectorRegistry
 
-from footplate import __version__, handlers
+from footplate import __version__
 from footplate.app import Operator, connected, connected_for_lease, together
 from footplate.engine.clock import SystemClock
 from footplate.health import HealthServer
@@ -27,6 +25,7 @@ from footplate.metrics import OperatorMetrics
 from footplate.settings import Settings
 from footplate.settings_file import SettingsError, load
 from footplate.settings_watch import stopping_on_change
+from footplate.watches import Watches
 
 log = logging.getLogger("footplate")
 
@@ -56,6 +55,7 @@ def main() -> int:
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
     )
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # it misses the signals, which are ours
     if arguments.config is None:
         parser.error("the settings are missing: give --config FILE or set FOOTPLATE_CONFIG")
     path = Path(arguments.config)
@@ -113,11 +113,7 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
 async def run(operator: Operator, lease: LeaderLease | None, fence: Fence, stop: asyncio.Event) -> int:
     """Look on, and work while leading; 0 when told to stop, 1 when leadership is lost. Raises what breaks."""
-
-    def take_signals() -> None:
-        stop_on_signals(stop)
-
-    looking = asyncio.ensure_future(together(operator.look_on(), watch(operator, take_signals)))
+    looking = asyncio.ensure_future(together(operator.look_on(), watches_of(operator).run()))
     leading = asyncio.ensure_future(operator.work() if lease is None else lead(operator, lease))
     stopping = asyncio.ensure_future(stop.wait())
     parts = (leading, looking, stopping)
@@ -134,6 +130,11 @@ async def run(operator: Operator, lease: LeaderLease | None, fence: Fence, stop:
         for part in parts:
             part.cancel()
         await asyncio.gather(*parts, return_exceptions=True)
+
+
+def watches_of(operator: Operator) -> Watches:
+    observer, namespaces = operator.metrics.api, operator.settings.namespaces
+    return Watches(operator.watched, operator.client, observer, operator.clock, namespaces)
 
 
 async def lead(operator: Operator, lease: LeaderLease) -> None:
@@ -155,21 +156,6 @@ async def retire(operator: Operator, lease: LeaderLease | None, fence: Fence, le
         await lease.release()
     else:
         log.warning("A write has not been answered, so the lease is not given back; it will expire")
-
-
-async def watch(operator: Operator, take_signals: Callable[[], None]) -> None:
-    """kopf's watches of our kinds and pods; `take_signals` is called when kopf has put its signal handlers in place."""
-    namespaces = operator.settings.namespaces
-    before = frozenset(asyncio.all_tasks())
-    tasks = await kopf.spawn_tasks(
-        registry=handlers.registry(operator.watched, operator.client, operator.metrics.api, operator.clock),
-        settings=handlers.settings(),
-        standalone=True,
-        clusterwide=not namespaces,
-        namespaces=namespaces,
-    )
-    take_signals()  # back from kopf, which on SIGTERM would wait 5 s for our tasks, then break them
-    await kopf.run_tasks(tasks, ignored=before)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Nothing else of kopf is used, so kopf writes nothing to the cluster: no finalize
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import aiohttp
@@ -13,11 +13,10 @@ import kopf
 
 from footplate.constants import GROUP, LABEL_MANAGED_BY, MANAGED_BY, MANAGED_SELECTOR, VERSION
 from footplate.engine.clock import Clock
-from footplate.kube.client import KubeClient
 from footplate.kube.config import Credentials
 from footplate.kube.tracing import WatchObserver, traced
-from footplate.watched import Watched
 
+Json = Mapping[str, Any]
 CHUNK = 500  # objects a page of the first list
 REFUSED_SECONDS = 10.0  # before credentials that were refused are tried again
 
@@ -28,6 +27,16 @@ class EventObserver(WatchObserver, Protocol):
     def event_came(self, kind: str, event: str | None) -> None:
         """An event of that type (None: of a listing) about an object of that kind."""
         ...
+
+
+class Events(Protocol):
+    """What of Watched is used."""
+
+    def on_job(self, event: str | None, body: Json) -> None: ...
+
+    def on_pod(self, event: str | None, body: Json) -> None: ...
+
+    def on_environment(self, event: str | None, body: Json) -> None: ...
 
 
 class Known(Protocol):
@@ -73,7 +82,7 @@ class Sessions:
         return kopf.AiohttpSession(server=known.server, default_namespace=known.namespace, aiohttp_session=session)
 
 
-def registry(watched: Watched, client: KubeClient, observer: EventObserver, clock: Clock) -> kopf.OperatorRegistry:
+def registry(watched: Events, client: Known, observer: EventObserver, clock: Clock) -> kopf.OperatorRegistry:
     """kopf's handlers for one operator; kopf's watches use the credentials of our client."""
     found = kopf.OperatorRegistry()
 
@@ -106,6 +115,7 @@ def settings() -> kopf.OperatorSettings:
     found = kopf.OperatorSettings()
     found.posting.enabled = False
     found.scanning.disabled = True
+    found.process.ultimate_exiting_timeout = None  # after which it would kill the process
     found.watching.chunk_size = CHUNK
     found.watching.server_timeout = 300
     found.watching.client_timeout = 310

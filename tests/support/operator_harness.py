@@ -18,7 +18,7 @@ from api_server import ApiServerInThread
 from fake_kubelet import FakeKubelet, Script
 from prometheus_client import CollectorRegistry
 
-from footplate.__main__ import watch
+from footplate.__main__ import watches_of
 from footplate.app import Operator, together
 from footplate.constants import FINALIZER, LABEL_RECORDER
 from footplate.engine.clock import SystemClock
@@ -76,7 +76,7 @@ class OperatorThread:
         )
         operator = Operator(self._wrap(client), SETTINGS, clock, metrics)
         try:
-            await together(operator.look_on(), operator.work(), watch(operator, _no_signals))
+            await together(operator.look_on(), operator.work(), watches_of(operator).run())
         finally:
             await client.close()
 
@@ -146,13 +146,13 @@ class Cluster:
         found = (await self.call("GET", PODS))["items"]
         return [p["metadata"]["name"] for p in found if LABEL_RECORDER not in p["metadata"].get("labels", {})]
 
-    async def recorded(self, name: str = "digits") -> None:
+    async def recorded(self, name: str = "digits", seconds: float = SECONDS) -> None:
         """The job's record is right, as far as the operator is concerned."""
 
         async def released() -> bool:
             return FINALIZER not in ((await self.job(name))["metadata"].get("finalizers") or ())
 
-        await self.until(released, what=f"the record of {name} is written")
+        await self.until(released, seconds, f"the record of {name} is written")
 
     async def exists(self, name: str = "digits") -> bool:
         status, _ = await asyncio.to_thread(self.server.request, "GET", f"{JOBS}/{name}")
@@ -206,7 +206,3 @@ class Cluster:
             for r in self.server.requests
             if r.user_agent.startswith(agent) and r.method != "GET" and r.status < 300
         ]
-
-
-def _no_signals() -> None:
-    """The tests' process keeps its own handlers, and kopf sets none in a thread."""

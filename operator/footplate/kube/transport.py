@@ -87,7 +87,8 @@ class Transport:
     ) -> None:
         """Without a `bucket` the rate has no limit, without a `fence` writes are always allowed.
 
-        A call is made up to `tries` times, and each time an answer is awaited for `answer_seconds` at most (of a list for longer).
+        A call is made up to `tries` times, and each time an answer is awaited for `answer_seconds` at most (of a list
+        for longer).
         """
         self.connection = connection
         self._reconnect = reconnect

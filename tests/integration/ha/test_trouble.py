@@ -20,20 +20,21 @@ from request_record import RequestRecord
 
 OPERATOR = "^(footplate/|kopf)"
 WRITE, ANY = "POST|PUT|PATCH|DELETE", "POST|PUT|PATCH|DELETE|GET"
+WORK = "^(?!.*/leases)"  # what becomes of leadership in trouble is told by other tests
 FOREVER = 1 << 30
 # What goes wrong with which share of an operator's calls.
 TROUBLE: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "conflicts": (WRITE, "", {"code": 409, "chance": 0.04}),
-    "throttling": (ANY, "", {"code": 429, "retry_after": 1, "chance": 0.03}),
-    "errors": (ANY, "", {"code": 500, "chance": 0.03}),
-    "lost answers": (WRITE, "", {"action": "drop", "after": True, "chance": 0.02}),
-    "lost requests": (ANY, "", {"action": "drop", "chance": 0.02}),
-    "hanging writes": (WRITE, "^(?!.*/leases)", {"action": "hang", "chance": 0.01}),
+    "conflicts": (WRITE, WORK, {"code": 409, "chance": 0.04}),
+    "throttling": (ANY, WORK, {"code": 429, "retry_after": 1, "chance": 0.03}),
+    "errors": (ANY, WORK, {"code": 500, "chance": 0.03}),
+    "lost answers": (WRITE, WORK, {"action": "drop", "after": True, "chance": 0.02}),
+    "lost requests": (ANY, WORK, {"action": "drop", "chance": 0.02}),
+    "hanging writes": (WRITE, WORK, {"action": "hang", "chance": 0.01}),
     "hanging reads": ("GET", r"^(?!.*(/leases|[?&]limit=|watch=))", {"action": "hang", "chance": 0.01}),
-    "watches from too long ago": ("GET", "watch=true", {"code": 410, "chance": 0.2}),
-    "lists from too long ago": ("GET", "[?&]limit=", {"code": 410, "chance": 0.1}),
+    "watches from too long ago": ("GET", "watch=true", {"code": 410, "chance": 0.03}),
+    "lists from too long ago": ("GET", "[?&]limit=", {"code": 410, "chance": 0.03}),
 }
-DROP_WATCHES_SECONDS = 1.5
+DROP_WATCHES_SECONDS = 4.0
 
 
 @dataclass
@@ -78,7 +79,7 @@ async def load(cluster: Cluster, prefix: str, count: int) -> None:
     for name, expected in jobs.items():
         status = await cluster.phase("Completed", "Failed", "Canceled", name=name, seconds=180)
         assert (status["phase"], [a["reason"] for a in status["attempts"]]) == (expected.phase, expected.attempts), name
-        await cluster.recorded(name)
+        await cluster.recorded(name, seconds=180)
     assert sorted(cluster.kubelet.seen[before:]) == sorted(pod for e in jobs.values() for pod in e.pods)
 
 
@@ -123,7 +124,7 @@ async def test_jobs_under_trouble(cluster: Cluster, tmp_path: Path, count: int) 
         struck = sum(bool(r.fault) for r in troubled.requests)
         print(f"\n{count} jobs: {in_calm} calls, in trouble {in_trouble}, of which {struck} met with it")
         assert operator.running, operator.said()
-        made = troubled.created("pods") + calm.created("pods")
+        made = calm.created("pods")  # of both loads, as it goes on collecting
         assert made == len(cluster.kubelet.seen) + len(cluster.kubelet.recorders)
         assert len(set(cluster.kubelet.recorders)) == len(cluster.kubelet.recorders)
         assert struck > count / 2

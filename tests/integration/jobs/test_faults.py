@@ -86,6 +86,21 @@ async def test_watches_are_dropped_all_the_time(operated: Cluster) -> None:
     assert len(operated.kubelet.seen) == 10
 
 
+async def test_watches_that_an_answer_has_ended_are_begun_anew(operated: Cluster) -> None:
+    """HTTP 410 to a watch is nothing that kopf expects: it ends."""
+    await operated.create("other")
+    await operated.phase("Completed", name="other")
+    fault = operated.server.faults.add("GET", r"/trainingjobs\?watch=true", code=410)
+    operated.server.drop_watches()
+
+    async def struck() -> bool:
+        return fault.count == 0
+
+    await operated.until(struck)
+    await operated.create()
+    await operated.phase("Completed", seconds=60)
+
+
 async def test_the_api_server_restarts(operated: Cluster) -> None:
     operated.kubelet.hold("end")
     await operated.create(**ddp(2))
