@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs in the last stages of both images, on what the base brings: no pip for who gets in, and byte code of the standard
+# Runs in the last stage of both images, on what the base brings: no pip for who gets in, and byte code of the standard
 # library where the base has none, since nothing can write it later.
 set -eu
 installed=$(dpkg-query --show --showformat '${Package} ' 'python3*-venv' 'python3-pip*' 'python3-setuptools*' python3-wheel \
