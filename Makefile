@@ -70,4 +70,4 @@ golden: $(TEST)  ## rewrite tests/golden from what the code plans now
 	$(PYTEST) tests/golden --rewrite-golden
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
