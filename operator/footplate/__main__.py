@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from footplate import __version__
 from footplate.app import Operator, connected, connected_for_lease, together
 from footplate.engine.clock import SystemClock
+from footplate.errors import NoCluster
 from footplate.health import HealthServer
 from footplate.kube.fence import Fence, HardStop
 from footplate.kube.lease import LeaderLease, Times
@@ -61,16 +62,16 @@ def main() -> int:
     path = Path(arguments.config)
     try:
         settings = load(path)
-    except SettingsError as error:
+        return asyncio.run(serve(settings, path, arguments.health_host or settings.health_host))
+    except (SettingsError, NoCluster) as error:
         sys.stderr.writelines(f"footplate: {line}\n" for line in str(error).splitlines())
         return 2
-    return asyncio.run(serve(settings, path, arguments.health_host or settings.health_host))
 
 
 async def serve(settings: Settings, path: Path, health_host: str | None) -> int:
     """Until SIGTERM, until the file at `path` holds other settings, or until leadership is lost.
 
-    0 after a clean stop, 1 when leadership was lost.
+    0 after a clean stop, 1 when leadership was lost. Raises NoCluster, and SettingsError where the port is taken.
     """
     stop = asyncio.Event()
     stop_on_signals(stop)
@@ -88,7 +89,12 @@ async def serve(settings: Settings, path: Path, health_host: str | None) -> int:
     ):
         operator = Operator(client, settings, clock, metrics)
         health = HealthServer(settings.health_port, operator.queue, operator.sweeps, metrics, clock, health_host)
-        await health.start()
+        try:
+            await health.start()
+        except OSError as error:
+            raise SettingsError(
+                f"`healthPort` {settings.health_port} cannot be listened at: {error.strerror}."
+            ) from error
         lease = None
         if settings.leader_election:
             namespace = settings.operator_namespace
