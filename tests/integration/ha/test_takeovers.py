@@ -92,7 +92,9 @@ async def test_every_job_completes_once(cluster: Cluster, pair: Pair, story: Sto
         assert [a["reason"] for a in status["attempts"]] == ["Completed"]
         await cluster.recorded(name)
     # A busy machine may end a lease on top of these, which does no harm.
-    assert {LEASE_EXPIRED, -signal.SIGKILL} <= set(pair.exit_codes) <= {LEASE_EXPIRED, LEASE_LOST, -signal.SIGKILL}
+    # The alarm goes off by its default, too, in a Python that is ending already and has given its handlers up.
+    ends = {LEASE_EXPIRED, LEASE_LOST, -signal.SIGALRM, -signal.SIGKILL}
+    assert {LEASE_EXPIRED, -signal.SIGKILL} <= set(pair.exit_codes) <= ends
     assert max(takeovers) < TAKEOVER_SECONDS
     nothing_was_done_twice(cluster, pair, load)
 
