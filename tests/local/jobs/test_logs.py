@@ -143,7 +143,8 @@ def test_an_image_that_nobody_built_has_no_build_log(local_cluster: LocalCluster
     shown = local_cluster.footplate("logs", "--build", name)
     assert shown.returncode == 2
     assert shown.stderr == f"error: {name} names an image of its own, which nobody had to build\n"
-    assert local_cluster.footplate("logs", "--build", "nobody").returncode == 2
+    store = local_cluster.home.store.as_uri()  # jobs of other tests have stores that need keys
+    assert local_cluster.footplate("logs", "--build", "nobody", "--store", store).returncode == 2
 
 
 def builds(cluster: LocalCluster, name: str) -> list[dict[str, Any]]:
