@@ -45,7 +45,7 @@ class StoreSettings(Section):
     """The address under which each run has a folder: `s3://`, `gs://`, `az://` or `file://`."""
     secret_name: ObjectName | None = None
     """The Secret with the store's keys, in the namespace of each job; absent when none are needed."""
-    endpoint: Text | None = None
+    endpoint: Annotated[str, Field(pattern=r"^https?://.")] | None = None
     """The address of the service where it is not the cloud's own, e.g. `https://minio.example:9000`."""
     region: Text | None = None
     """The region of the bucket."""

@@ -18,6 +18,7 @@ __all__ = ["SettingsError", "load", "parse", "read"]
 
 _PATTERNS = {
     "uri": "must begin with s3://, gs://, az:// or file://",
+    "endpoint": "must begin with http:// or https://",
     "caCertificate": "must be PEM and begin with -----BEGIN CERTIFICATE-----; write it as a block (|)",
     "requests": "must be a quantity like 500m, 2 or 256Mi",
     "limits": "must be a quantity like 500m, 2 or 256Mi",

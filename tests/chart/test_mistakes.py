@@ -24,6 +24,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         'must begin with s3://, gs://, az:// or file:// and name a bucket or folder, not "http://a/b".',
     ),
     ({"store": {"uri": "s3://"}}, 'name a bucket or folder, not "s3://"'),
+    ({"store": {"endpoint": "minio:9000"}}, 'store.endpoint must begin with http:// or https://, not "minio:9000".'),
     ({"store": {"uri": None}}, "store.uri is empty"),
     ({"store": {"url": STORE}}, "at '/store': additional properties 'url' not allowed"),
     ({"store": {"secret": "keys"}}, "at '/store': additional properties 'secret' not allowed"),

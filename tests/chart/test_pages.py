@@ -15,7 +15,7 @@ from lupa import lua54
 from footplate.api.phases import Phase
 
 DOCS = CHART.parents[1] / "docs"
-PAGES = [DOCS / name for name in ("install.md", "operations.md", "multi-tenancy.md", "gitops.md")]
+PAGES = [DOCS / f"{name}.md" for name in ("install", "operations", "multi-tenancy", "gitops", "embedded-cluster")]
 
 
 def blocks(page: Path) -> list[str]:

@@ -121,6 +121,7 @@ AGENT = "runtimeResources.agent"
         ("workers: 3", "`store` is missing."),
         ("store: {}", "`store.uri` is missing."),
         ("store: {uri: bucket}", "`store.uri` must begin with s3://, gs://, az:// or file://, not 'bucket'."),
+        ("store: {uri: s3://b, endpoint: minio:9000}", "`store.endpoint` must begin with http:// or https://"),
         ("store: here", "`store` must hold keys and values, not 'here'."),
         (
             "store: {uri: s3://b, url: x}",

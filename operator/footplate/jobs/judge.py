@@ -22,6 +22,7 @@ from footplate.jobs.text import byte_size, listed, plural
 from footplate.jobs.waiting import waiting
 from footplate_runtime.contract import completed_message
 
+_ERROR_CHARACTERS = 500
 _STOPPING = {Cause.CANCELED: "Canceling", Cause.DELETED: "Deleting", Cause.SUSPENDED: "Suspending"}
 
 
@@ -256,6 +257,8 @@ def _finalizing(scene: Scene) -> Plan:
     message = "the program has ended; its outputs are being uploaded"
     if agent is not None and agent.pending_files:
         message = f"uploading outputs: {plural(agent.pending_files, 'file')} ({byte_size(agent.pending_bytes)}) left"
+        if agent.last_error:
+            message += f"; the last error: {agent.last_error[:_ERROR_CHARACTERS]}"
     editor = scene.editor().phase(Phase.FINALIZING, "UploadingOutputs", message)
     editor.condition(RUNNING, False, "UploadingOutputs")
     return Plan(editor.build(), after=scene.context.poll_seconds)

@@ -136,6 +136,8 @@ class AgentStatus:
     uploaded_files: int = 0
     uploaded_bytes: int = 0
     last_activity: datetime | None = None
+    last_error: str | None = None
+    """Of the uploads: one sentence or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +305,7 @@ def agent_status(body: object) -> AgentStatus:
     if not isinstance(body, dict):
         raise ValueError("the status of an agent is an object")
     pending, uploaded, metrics = (_object(body.get(name)) for name in ("pending", "uploaded", "metrics"))
-    last = body.get("lastActivityTime")
+    last, error = body.get("lastActivityTime"), body.get("lastError")
     return AgentStatus(
         metrics=metrics,
         pending_files=_count(pending.get("files")),
@@ -311,6 +313,7 @@ def agent_status(body: object) -> AgentStatus:
         uploaded_files=_count(uploaded.get("files")),
         uploaded_bytes=_count(uploaded.get("bytes")),
         last_activity=parse_time(last) if isinstance(last, str) else None,
+        last_error=" ".join(error.split()) if isinstance(error, str) else None,
     )
 
 

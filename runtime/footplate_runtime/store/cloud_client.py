@@ -80,6 +80,8 @@ class Clients:
     def _make(self, patience: int) -> ObjectStore:
         variables, settings = self._credentials.variables, self._settings
         endpoint = settings.endpoint or _endpoint(self._scheme, variables)
+        if endpoint and not endpoint.startswith(("http://", "https://")):  # the library would end the thread
+            raise InvalidStore(f"The store's endpoint {endpoint} must begin with http:// or https://.")
         options: ClientConfig = {**_CLIENT, "read_timeout": f"{patience}s"}
         options["allow_http"] = bool(endpoint and endpoint.startswith("http://"))
         if certificates := (settings.ca_certificate or "") + self._credentials.certificates:

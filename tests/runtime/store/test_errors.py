@@ -74,6 +74,12 @@ def test_an_address_is_split() -> None:
     assert split_uri("file:///home/ada/with%20space") == ("file", "", "/home/ada/with space")
 
 
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
+def test_an_endpoint_without_a_scheme(scheme: str) -> None:
+    with pytest.raises(InvalidStore, match="endpoint minio:9000 must begin with http:// or https://"):
+        open_store(f"{scheme}://runs/", "minio:9000")
+
+
 def test_half_of_the_credentials() -> None:
     with pytest.raises(InvalidStore, match=r"s3://runs/ cannot be used: .*SecretAccessKey.*Secret"):
         open_store("s3://runs/", env={"AWS_ACCESS_KEY_ID": "A"})

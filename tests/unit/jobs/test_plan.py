@@ -25,7 +25,7 @@ from job_factory import (
 from footplate.api.conditions import get_condition
 from footplate.api.phases import Phase
 from footplate.api.training_job import TrainingJob
-from footplate.jobs.observe import AgentStatus, EnvironmentImage, Observed
+from footplate.jobs.observe import AgentStatus, EnvironmentImage, Observed, agent_status
 from footplate.jobs.plan import plan
 from footplate.jobs.scene import Plan, expected_pods
 
@@ -143,6 +143,9 @@ def test_finalizing_while_the_agent_uploads() -> None:
     step = go(job, Observed(pods=pods, agent=agent), 15)
     assert (step.status.phase, step.status.reason) == (Phase.FINALIZING, "UploadingOutputs")
     assert step.status.message == "uploading outputs: 3 files (2.5 MB) left"
+    agent = agent_status({"pending": {"files": 3, "bytes": 2_500_000}, "lastError": "The store did\nnot answer."})
+    told = go(job, Observed(pods=pods, agent=agent), 15).status.message
+    assert told == "uploading outputs: 3 files (2.5 MB) left; the last error: The store did not answer."
 
 
 def test_completed_only_with_a_complete_manifest() -> None:

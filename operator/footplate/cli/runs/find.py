@@ -59,12 +59,12 @@ def all_runs(known: Known) -> Listing:
 
     One store that cannot be read hides no other. Raises StoreError when none can.
     """
-    jobs = _by_uri(known.jobs)
+    jobs = _by_folder(known.jobs)
     found, errors = _each(known.stores, lambda store: _read([*_places(store, known.namespace, _is_run)], jobs))
     if errors and not known.jobs and not found:
         raise errors[0]
-    stored = {run.uri.rstrip("/") for run in found}
-    unstored = [_unstored(job) for job in known.jobs if (run_uri(job) or "").rstrip("/") not in stored]
+    stored = {(run.namespace, run.folder) for run in found}
+    unstored = [_unstored(job) for folder, job in jobs.items() if folder not in stored]
     return Listing(found + unstored, [str(error) for error in errors])
 
 
@@ -109,7 +109,7 @@ def find_known(known: Known, name: str) -> Found:
     else:
         raise errors[0] if errors else _nothing(known, name)
     notes += [str(error) for error in errors]
-    jobs = _by_uri(known.jobs)
+    jobs = _by_folder(known.jobs)
     newest, *others = sorted(_read(places, jobs), key=lambda run: run.start or run.created or _OLD, reverse=True)
     address = next(p.address for p in places if p.address.uri == newest.uri)
     if others:
@@ -119,15 +119,21 @@ def find_known(known: Known, name: str) -> Found:
 
 
 def _of_job(job: Json, known: Known) -> Found:
+    """Its run: where the status says, or, of one that failed before it had a pod, wherever its record is."""
+    namespace, folder = _folder(job)
     uri = run_uri(job)
-    if uri is None:
+    errors: Sequence[StoreError] = ()
+    if uri is not None:
+        store = next((store for store in known.stores if store.uri == store_of(uri)), Address(store_of(uri)))
+        places = [Place(store, namespace, folder)]
+    else:
+        places, errors = _each(known.stores, partial(_matching, namespace, lambda found: found == folder))
+    if not places:
         status = job.get("status") or {}
         said = ": ".join(str(status[field]) for field in ("phase", "message") if status.get(field))
         raise CommandFailed(f"{job['metadata']['name']} has nothing in the store yet ({said or 'Submitted'})")
-    store = next((store for store in known.stores if store.uri == store_of(uri)), Address(store_of(uri)))
-    *_, namespace, folder = uri.rstrip("/").split("/")
-    place = Place(store, namespace, folder)
-    return Found(_read([place], {uri.rstrip("/"): job})[0], place.address)
+    notes = tuple(str(error) for error in errors)
+    return Found(_read(places[:1], {(namespace, folder): job})[0], places[0].address, notes)
 
 
 def _places(store: Address, namespace: str | None, wanted: Callable[[str], bool]) -> Iterable[Place]:
@@ -152,22 +158,28 @@ def _each(stores: Iterable[Address], action: Callable[[Address], list[T]]) -> tu
     return found, errors
 
 
-def _by_uri(jobs: Iterable[Json]) -> dict[str, Json]:
-    return {uri.rstrip("/"): job for job in jobs if (uri := run_uri(job)) is not None}
+def _folder(job: Json) -> tuple[str, str]:
+    """The namespace and the folder in it that a job's run has in any store."""
+    metadata = job["metadata"]
+    return metadata["namespace"], f"{metadata['name']}-{metadata['uid'][:8]}"
+
+
+def _by_folder(jobs: Iterable[Json]) -> dict[tuple[str, str], Json]:
+    return {_folder(job): job for job in jobs}
 
 
 def _is_run(folder: str) -> bool:
     return is_uid(folder.rpartition("-")[2])  # beside the runs lie the registered models
 
 
-def _read(places: Sequence[Place], jobs: dict[str, Json]) -> list[Run]:
+def _read(places: Sequence[Place], jobs: dict[tuple[str, str], Json]) -> list[Run]:
     """Their records, many at once; one client for each store."""
     stores = {address: address.open() for address in {place.store for place in places}}
 
     def read(place: Place) -> Run:
         record = _record(stores[place.store], f"{place.namespace}/{place.folder}/{RECORD}")
-        uri = place.address.uri
-        return Run(uri, place.namespace, place.folder, record or {}, jobs.get(uri.rstrip("/")))
+        job = jobs.get((place.namespace, place.folder))
+        return Run(place.address.uri, place.namespace, place.folder, record or {}, job)
 
     with ThreadPoolExecutor(_READERS) as readers:
         return list(readers.map(read, places))
@@ -186,8 +198,7 @@ def _record(store: Store, key: str) -> Json | None:
 
 def _unstored(job: Json) -> Run:
     """A job that has nothing in a store: it has not started, or it lies in one that nobody named."""
-    metadata = job["metadata"]
-    return Run(run_uri(job) or "", metadata["namespace"], f"{metadata['name']}-{metadata['uid'][:8]}", {}, job)
+    return Run(run_uri(job) or "", *_folder(job), {}, job)
 
 
 def _told(run: Run, known: Known) -> str:

@@ -111,6 +111,13 @@ def test_a_job_that_has_nothing_in_the_store_yet(uri: str) -> None:
     assert (fresh.phase, fresh.uri, fresh.experiment) == ("Queued", "", "deep")
 
 
+def test_a_job_that_failed_before_it_had_pods_is_one_run_and_its_record_is_found(uri: str) -> None:
+    there = Known("default", [Address(uri)], [job(None, "digits", "Failed")])
+    found = [(run.folder, run.phase) for run in all_runs(there).runs if run.folder == "digits-bbbbbbbb"]
+    assert found == [("digits-bbbbbbbb", "Failed")]
+    assert find_known(there, "digits").address.uri == f"{uri}default/digits-bbbbbbbb/"
+
+
 def test_a_store_that_cannot_be_read_hides_no_other(uri: str) -> None:
     broken = Refusing("s3://broken/")
     lost = job("s3://broken/default/lost-bbbbbbbb/", "lost")
